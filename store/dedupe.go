@@ -1,0 +1,168 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// key identifies a webhook delivery: a hash of shop and X-Shopify-Webhook-Id.
+type key [16]byte
+
+func keyOf(shop, webhookID string) key {
+	sum := sha256.Sum256([]byte(shop + "\x00" + webhookID))
+	return key(sum[:16])
+}
+
+// dedupe answers "was this webhook stored before?" for ever, exactly, without a
+// random index write in each commit. Webhook ids are random, so a unique index
+// would dirty one page an event. Instead new keys are kept in memory, and
+// folded into the table seen sorted, a slice of neighbours a commit, so that
+// many keys share a page. After a crash the keys in memory are read again from
+// the events that are not yet folded.
+//
+// Only the writer uses it, so it needs no lock.
+type dedupe struct {
+	guest   bool             // the owner of the database folds
+	fresh   map[key]struct{} // committed, not yet being folded
+	freshTo int64            // the newest committed event
+	group   map[key]struct{} // of the group under way
+	groupTo int64            // its newest event, 0: none
+
+	pending  map[key]struct{} // being folded
+	folding  []key            // the same keys, sorted; those from folded on still need their row in seen
+	foldTo   int64            // the newest event among them
+	folded   int
+	foldFrom int // folded, as of the last commit
+}
+
+const (
+	freshLimit = 32_768 // keys gathered before a fold: about 2 MB
+	foldSlice  = 256    // keys folded in one commit
+)
+
+// loadDedupe reads the keys that were not folded before the last stop.
+func loadDedupe(ctx context.Context, conn *sql.Conn, guest bool) (*dedupe, error) {
+	d := &dedupe{guest: guest, fresh: map[key]struct{}{}, group: map[key]struct{}{}}
+	rows, err := conn.QueryContext(ctx, `SELECT id, shop, webhook_id FROM events
+		WHERE id > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'folded')
+		AND webhook_id <> '' ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("read recent webhook ids: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var shop, id string
+		if err := rows.Scan(&d.freshTo, &shop, &id); err != nil {
+			return nil, err
+		}
+		d.fresh[keyOf(shop, id)] = struct{}{}
+	}
+	return d, rows.Err()
+}
+
+// repeated says whether e was stored before and, if not, remembers it for the
+// group under way.
+func (d *dedupe) repeated(t *tx, e *Event) (bool, error) {
+	k := keyOf(e.Shop, e.WebhookID)
+	for _, known := range []map[key]struct{}{d.group, d.fresh, d.pending} {
+		if _, ok := known[k]; ok {
+			return true, nil
+		}
+	}
+	var one int
+	err := t.queryRow(`SELECT 1 FROM seen WHERE key = $1`, k[:]).Scan(&one)
+	if err == nil {
+		return true, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return false, err
+	}
+	d.group[k] = struct{}{}
+	return false, nil
+}
+
+// appended notes the newest event of the group under way.
+func (d *dedupe) appended(id int64) { d.groupTo = id }
+
+// keep follows a commit: the group's keys are durable with their events.
+func (d *dedupe) keep() {
+	d.freshTo = max(d.freshTo, d.groupTo)
+	for k := range d.group {
+		d.fresh[k] = struct{}{}
+	}
+	clear(d.group)
+	d.groupTo = 0
+	d.foldFrom = d.folded
+	if d.folded == len(d.folding) {
+		d.folding, d.pending, d.folded, d.foldFrom = nil, nil, 0, 0
+	}
+}
+
+// forget follows a rollback.
+func (d *dedupe) forget() {
+	clear(d.group)
+	d.groupTo = 0
+	d.folded = d.foldFrom
+}
+
+// foldSome moves the fold on by one slice.
+func (d *dedupe) foldSome(t *tx) error {
+	if d.folding == nil {
+		if d.guest || len(d.fresh) < freshLimit {
+			return nil
+		}
+		d.startFold()
+	}
+	return d.fold(t, foldSlice)
+}
+
+// startFold freezes the fresh keys. Those of the group under way stay out: its
+// commit may still fail.
+func (d *dedupe) startFold() {
+	d.pending, d.fresh = d.fresh, make(map[key]struct{}, freshLimit)
+	d.foldTo = d.freshTo
+	d.folding = slices.SortedFunc(maps.Keys(d.pending), func(a, b key) int { return bytes.Compare(a[:], b[:]) })
+	d.folded, d.foldFrom = 0, 0
+}
+
+func (d *dedupe) fold(t *tx, most int) error {
+	upTo := min(d.folded+most, len(d.folding))
+	for _, k := range d.folding[d.folded:upTo] {
+		if err := t.exec(`INSERT INTO seen (key) VALUES ($1) ON CONFLICT DO NOTHING`, k[:]); err != nil {
+			return err
+		}
+	}
+	d.folded = upTo
+	if d.folded < len(d.folding) {
+		return nil
+	}
+	return t.exec(`INSERT INTO meta (key, value) VALUES ('folded', CAST($1 AS TEXT))
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, d.foldTo)
+}
+
+// foldAll folds everything, at a clean stop, so that the next start is quick.
+func (d *dedupe) foldAll(t *tx) error {
+	if d.guest {
+		return nil
+	}
+	if err := t.exec(`BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	for d.folding != nil || len(d.fresh) > 0 {
+		if d.folding == nil {
+			d.startFold()
+		}
+		if err := d.fold(t, len(d.folding)); err != nil {
+			t.exec(`ROLLBACK`) //nolint:errcheck // the first error tells
+			return err
+		}
+		d.keep()
+	}
+	return t.exec(`COMMIT`)
+}

@@ -1,0 +1,405 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// States of a delivery; doc.go draws them.
+const (
+	StateDue       = "due"
+	StateSending   = "sending"
+	StateDelivered = "delivered"
+	StateUnknown   = "unknown"
+	StateParked    = "parked"
+	StateExcluded  = "excluded"
+)
+
+// ErrStale says that the attempt's token is no longer the current one: its
+// lease ran out and somebody else took over.
+var ErrStale = errors.New("the attempt is no longer the current one")
+
+// DeliveryKey names one order's delivery to one ERP.
+type DeliveryKey struct {
+	OrderKey
+	ERP string
+}
+
+// Delivery says which version of an order an ERP should hold, and which it holds.
+type Delivery struct {
+	DeliveryKey
+	State      string
+	Wanted     string // version
+	Held       string // version; empty: none
+	HeldBody   string // hash of the document held; empty: not known
+	Verify     bool   // look the ERP up before anything is sent
+	Present    bool   // a document was seen in the ERP
+	Token      string // of the attempt that may write the result
+	LeaseUntil time.Time
+	SentAt     time.Time // when a call may last have left whose result is not known; zero: none
+	Tries      int       // since the last success
+	NextAt     time.Time
+	Since      time.Time // when it last left delivered or excluded
+	ChangedAt  time.Time
+	Reason     string
+	Field      string
+	Hint       string
+	Rule       string
+	ERPRef     string // the ERP's own number
+	ERPTotal   string
+}
+
+const deliveryColumns = `d.shop, d.order_id, d.erp, d.state, d.wanted, d.held, d.held_body, d.verify, d.present, d.token, d.lease_until,
+	d.sent_at, d.tries, d.next_at, d.since, d.changed_at, d.reason, d.field, d.hint, d.rule, d.erp_ref, d.erp_total`
+
+func scanDelivery(scan func(...any) error, more ...any) (Delivery, error) {
+	var d Delivery
+	var lease, sent, next, since, changed int64
+	err := scan(append([]any{&d.Shop, &d.ID, &d.ERP, &d.State, &d.Wanted, &d.Held, &d.HeldBody, &d.Verify, &d.Present, &d.Token, &lease,
+		&sent, &d.Tries, &next, &since, &changed, &d.Reason, &d.Field, &d.Hint, &d.Rule, &d.ERPRef, &d.ERPTotal}, more...)...)
+	d.LeaseUntil, d.SentAt, d.NextAt, d.Since, d.ChangedAt = timeOf(lease), timeOf(sent), timeOf(next), timeOf(since), timeOf(changed)
+	return d, err
+}
+
+// Claim is a delivery taken for one attempt, with the order it is about.
+type Claim struct {
+	Delivery       // as claimed: sending, with this attempt's token
+	Order    Order // with its content
+}
+
+// Claim takes up to limit deliveries of erp that are due, for lease. Each gets
+// a token of its own that starts with stamp. No other call gets them until the
+// lease has run out.
+func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, lease time.Duration) ([]Claim, error) {
+	now := s.now()
+	var claims []Claim
+	err := s.writer.apply(ctx, func(t *tx) error {
+		keys, err := dueKeys(t, erp, now, limit)
+		if err != nil {
+			return err
+		}
+		for i, k := range keys {
+			c, err := s.claim(t, k, fmt.Sprintf("%s-%d", stamp, i), now, lease)
+			if err != nil {
+				return fmt.Errorf("claim order %d of %s: %w", k.ID, k.Shop, err)
+			}
+			claims = append(claims, c)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range claims {
+		if claims[i].Order.Content, err = s.codec.unpack(claims[i].Order.Content); err != nil {
+			return nil, fmt.Errorf("order %d of %s: %w", claims[i].ID, claims[i].Shop, err)
+		}
+	}
+	return claims, nil
+}
+
+func dueKeys(t *tx, erp string, now time.Time, limit int) ([]DeliveryKey, error) {
+	rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND state IN ('due', 'unknown') AND next_at <= $2
+		ORDER BY next_at LIMIT $3`, erp, micros(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var keys []DeliveryKey
+	for rows.Next() {
+		k := DeliveryKey{ERP: erp}
+		if err := rows.Scan(&k.Shop, &k.ID); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
+}
+
+// claim keeps in verify that the row was unknown: whatever cuts this attempt
+// off, the next one looks up first too.
+func (s *Store) claim(t *tx, k DeliveryKey, token string, now time.Time, lease time.Duration) (Claim, error) {
+	if err := t.exec(`UPDATE deliveries SET verify = CASE WHEN state = 'unknown' THEN 1 ELSE verify END,
+			state = 'sending', token = $1, lease_until = $2, changed_at = $3
+		WHERE shop = $4 AND order_id = $5 AND erp = $6`,
+		token, micros(now.Add(lease)), micros(now), k.Shop, k.ID, k.ERP); err != nil {
+		return Claim{}, err
+	}
+	var c Claim
+	var content []byte
+	var err error
+	c.Delivery, err = scanDelivery(t.queryRow(`SELECT `+deliveryColumns+` FROM deliveries d WHERE d.shop = $1 AND d.order_id = $2 AND d.erp = $3`,
+		k.Shop, k.ID, k.ERP).Scan)
+	if err != nil {
+		return Claim{}, err
+	}
+	c.Order, err = scanOrder(t.queryRow(`SELECT `+orderColumns+`, o.content FROM orders o WHERE o.shop = $1 AND o.id = $2`, k.Shop, k.ID).Scan, &content)
+	c.Order.Content = content
+	return c, err
+}
+
+// Attempt is one call to an ERP, noted before it leaves.
+type Attempt struct {
+	ID int64
+	DeliveryKey
+	Token     string
+	Action    string // deliver or lookup
+	Ref       string
+	Version   string
+	BodyHash  string
+	StartedAt time.Time
+}
+
+// Actions of an attempt.
+const (
+	ActionDeliver = "deliver"
+	ActionLookup  = "lookup"
+)
+
+// Begin makes the intent of a durable and sets its ID. Without it no call may
+// leave: an error, ErrStale among them, means don't.
+func (s *Store) Begin(ctx context.Context, a *Attempt) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		sent := int64(0) // a look-up changes nothing in the ERP
+		if a.Action == ActionDeliver {
+			sent = micros(a.StartedAt)
+		}
+		n, err := t.changed(`UPDATE deliveries SET sent_at = CASE WHEN $1 > 0 THEN $1 ELSE sent_at END
+			WHERE shop = $2 AND order_id = $3 AND erp = $4 AND token = $5 AND state = 'sending'`,
+			sent, a.Shop, a.DeliveryKey.ID, a.ERP, a.Token)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrStale
+		}
+		a.ID, err = t.insert(`INSERT INTO attempts (shop, order_id, erp, token, action, ref, version, body_hash, started_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			a.Shop, a.DeliveryKey.ID, a.ERP, a.Token, a.Action, a.Ref, a.Version, a.BodyHash, micros(a.StartedAt))
+		return err
+	})
+}
+
+// Outcome is how an attempt ended, in the words of erp.Result or "found" and
+// "absent" for a look-up.
+type Outcome struct {
+	Result    string
+	Reason    string
+	Field     string
+	Hint      string
+	ERPRef    string
+	Applied   bool
+	EndedAt   time.Time
+	Duration  time.Duration
+	Exchanges json.RawMessage // what was said and heard; nil where it was not read, or is gone
+}
+
+// Settle is the one change of state that follows an attempt or a decision.
+type Settle struct {
+	DeliveryKey
+	Token     string
+	State     string // delivered turns into due where wanted has moved on meanwhile
+	Held      string
+	HeldBody  string
+	Verify    bool
+	Present   bool
+	Ambiguous bool // a call may have left whose result is not known: keep when
+	Tries     int
+	NextAt    time.Time
+	Reason    string
+	Field     string
+	Hint      string
+	Rule      string
+	ERPRef    string
+	ERPTotal  string
+
+	AttemptID int64    // 0: no call was made
+	Outcome   *Outcome // with AttemptID
+	Decision  *Decision
+	Refetch   *Refetch // asked for in the same transaction
+}
+
+// Settle ends an attempt: its outcome is kept, and the delivery moves to the
+// state given if the token is still the current one. If not, ErrStale; the
+// outcome is kept all the same, marked as not applied.
+func (s *Store) Settle(ctx context.Context, r Settle) error {
+	now := s.now()
+	stale := false
+	err := s.writer.apply(ctx, func(t *tx) error {
+		n, err := t.changed(`UPDATE deliveries SET
+				state = CASE WHEN $1 = 'delivered' AND wanted <> $2 THEN 'due' ELSE $1 END,
+				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
+				sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
+				tries = $7, next_at = $8, changed_at = $9, reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
+			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
+			r.State, r.Held, r.HeldBody, flag(r.Verify), flag(r.Present), flag(r.Ambiguous), r.Tries, micros(r.NextAt), micros(now),
+			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token)
+		if err != nil {
+			return err
+		}
+		stale = n == 0
+		if r.AttemptID != 0 {
+			if err := s.keepOutcome(t, r.AttemptID, *r.Outcome, !stale); err != nil {
+				return err
+			}
+		}
+		if r.Decision != nil && !stale {
+			if err := decide(t, *r.Decision); err != nil {
+				return err
+			}
+		}
+		if r.Refetch != nil && !stale {
+			return askAgain(t, *r.Refetch)
+		}
+		return nil
+	})
+	if err == nil && stale {
+		return ErrStale
+	}
+	return err
+}
+
+func (s *Store) keepOutcome(t *tx, attempt int64, o Outcome, applied bool) error {
+	if err := t.exec(`INSERT INTO outcomes (attempt_id, result, reason, field, hint, erp_ref, applied, ended_at, duration_us)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		attempt, o.Result, o.Reason, o.Field, o.Hint, o.ERPRef, flag(applied), micros(o.EndedAt), o.Duration.Microseconds()); err != nil {
+		return err
+	}
+	if o.Exchanges == nil {
+		return nil
+	}
+	return t.exec(`INSERT INTO transcripts (attempt_id, exchanges) VALUES ($1, $2)`, attempt, s.codec.pack(o.Exchanges))
+}
+
+// KeepOutcome keeps how an attempt ended that leads to another one, without a
+// change of state: a look-up before a delivery.
+func (s *Store) KeepOutcome(ctx context.Context, attempt int64, o Outcome) error {
+	return s.writer.apply(ctx, func(t *tx) error { return s.keepOutcome(t, attempt, o, true) })
+}
+
+// Recover frees deliveries that were being sent: all of them after a start,
+// when nobody holds a lease any more, or those whose lease has run out. One
+// whose call may have left becomes unknown, to be looked up at earliest.
+func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) {
+	now := s.now()
+	err = s.writer.apply(ctx, func(t *tx) error {
+		freed, err = t.changed(`UPDATE deliveries SET token = '', lease_until = 0, next_at = $1, changed_at = $1,
+				state = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,
+				reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
+			WHERE state = 'sending' AND ($2 = 1 OR lease_until <= $1)`, micros(now), flag(all))
+		return err
+	})
+	return freed, err
+}
+
+// Replay asks that orders be verified in the ERP and sent again where it does
+// not hold what it should, whatever their state. It returns how many it moved;
+// those being sent just now are left alone.
+func (s *Store) Replay(ctx context.Context, keys []DeliveryKey, by string) (moved int64, err error) {
+	now := s.now()
+	err = s.writer.apply(ctx, func(t *tx) error {
+		for _, k := range keys {
+			n, err := t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
+					next_at = $1, changed_at = $1, held_body = '', reason = '', field = '', hint = '', rule = '',
+					since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
+				WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
+			if err != nil {
+				return err
+			}
+			moved += n
+			if n == 0 {
+				continue
+			}
+			if err := decide(t, Decision{At: now, Shop: k.Shop, OrderID: k.ID, Step: "operator", Outcome: "replay", Detail: "by " + by}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return moved, err
+}
+
+// Delivery returns one delivery, or ErrNotFound.
+func (s *Store) Delivery(ctx context.Context, k OrderKey) (Delivery, error) {
+	d, err := scanDelivery(s.readers.QueryRowContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.shop = $1 AND d.order_id = $2
+		ORDER BY d.changed_at DESC LIMIT 1`, k.Shop, k.ID).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, fmt.Errorf("delivery of order %d of %s: %w", k.ID, k.Shop, ErrNotFound)
+	}
+	return d, err
+}
+
+// NextDue tells when the next delivery of erp is due; the zero time: none is.
+func (s *Store) NextDue(ctx context.Context, erp string) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.readers.QueryRowContext(ctx, `SELECT min(next_at) FROM deliveries WHERE erp = $1 AND state IN ('due', 'unknown')`, erp).Scan(&at)
+	return timeOf(at.Int64), err
+}
+
+// Try is an attempt with its outcome, nil while it runs or where it was cut off.
+type Try struct {
+	Attempt
+	Outcome *Outcome
+}
+
+// TryFilter narrows a list of attempts; zero fields don't.
+type TryFilter struct {
+	Order  OrderKey
+	Before int64 // only attempts with a smaller id: the cursor
+	Limit  int
+	Full   bool // with what was said and heard
+}
+
+// Tries lists attempts, newest first.
+func (s *Store) Tries(ctx context.Context, f TryFilter) ([]Try, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT a.id, a.shop, a.order_id, a.erp, a.token, a.action, a.ref, a.version, a.body_hash, a.started_at,
+			r.result, r.reason, r.field, r.hint, r.erp_ref, r.applied, r.ended_at, r.duration_us, x.exchanges
+		FROM attempts a LEFT JOIN outcomes r ON r.attempt_id = a.id LEFT JOIN transcripts x ON $1 AND x.attempt_id = a.id
+		WHERE ($2 = '' OR (a.shop = $2 AND a.order_id = $3)) AND ($4 = 0 OR a.id < $4) ORDER BY a.id DESC LIMIT $5`,
+		f.Full, f.Order.Shop, f.Order.ID, f.Before, f.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("list attempts: %w", err)
+	}
+	defer rows.Close()
+	var tries []Try
+	for rows.Next() {
+		t, err := s.scanTry(rows)
+		if err != nil {
+			return nil, err
+		}
+		tries = append(tries, t)
+	}
+	return tries, rows.Err()
+}
+
+func (s *Store) scanTry(rows *sql.Rows) (Try, error) {
+	var t Try
+	var o Outcome
+	var started int64
+	var result, reason, field, hint, ref sql.NullString
+	var applied sql.NullBool
+	var ended, took sql.NullInt64
+	var packed []byte
+	if err := rows.Scan(&t.ID, &t.Shop, &t.DeliveryKey.ID, &t.ERP, &t.Token, &t.Action, &t.Ref, &t.Version, &t.BodyHash, &started,
+		&result, &reason, &field, &hint, &ref, &applied, &ended, &took, &packed); err != nil {
+		return t, err
+	}
+	t.StartedAt = timeOf(started)
+	if !result.Valid {
+		return t, nil
+	}
+	o = Outcome{Result: result.String, Reason: reason.String, Field: field.String, Hint: hint.String, ERPRef: ref.String,
+		Applied: applied.Bool, EndedAt: timeOf(ended.Int64), Duration: time.Duration(took.Int64) * time.Microsecond}
+	if packed != nil {
+		var err error
+		if o.Exchanges, err = s.codec.unpack(packed); err != nil {
+			return t, fmt.Errorf("what attempt %d said: %w", t.ID, err)
+		}
+	}
+	t.Outcome = &o
+	return t, nil
+}

@@ -1,0 +1,39 @@
+// Package store keeps everything Gapless knows in one SQLite file.
+//
+// # What is in it
+//
+//	events ── bodies          what was heard, as it came; append-only
+//	   │
+//	   ▼ intake (a cursor in meta, never skipping an id)
+//	orders                    the newest version of each order
+//	   │ refetches            orders whose version is in doubt, to be asked for by id
+//	   ▼
+//	deliveries                one row per (shop, order, erp): wanted and held
+//	   │
+//	   ▼
+//	attempts ── outcomes ── transcripts    each call to an ERP: intent, result, wording
+//
+//	decisions                 why each of these steps went as it did
+//
+// # The states of a delivery
+//
+//	          ┌──────────────── wanted moves on ───────────────┐
+//	          ▼                                                │
+//	      ┌─ due ──claim──► sending ──created, updated──► delivered
+//	      │   ▲                │ │ │
+//	      │   ├──── retry ─────┘ │ └──rejected──► parked ── new version, replay ──► due
+//	      │   │                  ▼
+//	      │   └── absent ──── unknown ──found──► delivered (or due, if it holds another version)
+//	      │                      ▲
+//	      │                      └── no answer, lease ran out, process died after the intent
+//	      └── a rule says so ──► excluded ── new version, replay ──► due
+//
+// The schema refuses every other state, a delivered row that does not hold what
+// is wanted, a parked one without a reason, an excluded one without its rule.
+//
+// # Durability
+//
+// WAL with synchronous=FULL on every connection: what a method has returned
+// from without error survives a power cut. All writes go through one connection
+// that commits them in groups (writer.go); reads use a pool of their own.
+package store

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not found")
+
+// Sources of events.
+const (
+	SourceWebhook = "webhook" // Shopify sent it
+	SourceRefetch = "refetch" // Gapless asked Shopify for the order by id
+)
+
+// Event is something heard about a shop, kept as it came.
+type Event struct {
+	ID          int64
+	Shop        string // name in the config
+	Source      string
+	Topic       string
+	WebhookID   string // X-Shopify-Webhook-Id; empty unless a webhook
+	EventID     string // X-Shopify-Event-Id
+	Headers     string // the other X-Shopify headers, a JSON object
+	TriggeredAt time.Time
+	ReceivedAt  time.Time
+	Size        int64  // bytes of the body as it came
+	Body        []byte // nil where it was not read, or is gone
+}
+
+// Append makes e durable and sets its ID, or says that a webhook with the same
+// id was stored before. It returns ErrBusy at once where the queue is full, and
+// any other error where the disk refused; then nothing was stored.
+func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error) {
+	x := &write{event: e, body: s.codec.pack(e.Body)}
+	x.size = int64(len(x.body) + len(e.Headers) + 256)
+	if err := s.writer.submit(ctx, x, false); err != nil {
+		return false, err
+	}
+	if x.duplicate {
+		s.Count(e.Shop, CountDuplicate)
+	}
+	return x.duplicate, nil
+}
+
+const eventColumns = `e.id, e.shop, e.source, e.topic, e.webhook_id, e.event_id, e.headers, e.triggered_at, e.received_at, e.size`
+
+func scanEvent(scan func(...any) error, more ...any) (Event, error) {
+	var e Event
+	var triggered, received int64
+	err := scan(append([]any{&e.ID, &e.Shop, &e.Source, &e.Topic, &e.WebhookID, &e.EventID, &e.Headers, &triggered, &received, &e.Size}, more...)...)
+	e.TriggeredAt, e.ReceivedAt = timeOf(triggered), timeOf(received)
+	return e, err
+}
+
+// PendingEvents returns up to limit events that intake has not seen, oldest
+// first, with their bodies. A body that can't be unpacked comes as nil.
+func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT `+eventColumns+`, b.body
+		FROM events e LEFT JOIN bodies b ON b.event_id = e.id
+		WHERE e.id > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')
+		ORDER BY e.id LIMIT $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read pending events: %w", err)
+	}
+	defer rows.Close()
+	var events []Event
+	for rows.Next() {
+		var body []byte
+		e, err := scanEvent(rows.Scan, &body)
+		if err != nil {
+			return nil, err
+		}
+		if e.Body, err = s.codec.unpack(body); err != nil {
+			s.log.Error("the body of an event can't be read; the order will be fetched from Shopify", "event", e.ID, "err", err)
+			e.Body = nil
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}
+
+// Event returns one event with its body, where it is still kept.
+func (s *Store) Event(ctx context.Context, id int64) (Event, error) {
+	var body []byte
+	e, err := scanEvent(s.readers.QueryRowContext(ctx, `SELECT `+eventColumns+`, b.body
+		FROM events e LEFT JOIN bodies b ON b.event_id = e.id WHERE e.id = $1`, id).Scan, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return e, fmt.Errorf("event %d: %w", id, ErrNotFound)
+	}
+	if err != nil || body == nil {
+		return e, err
+	}
+	e.Body, err = s.codec.unpack(body)
+	return e, err
+}
+
+// EventFilter narrows a list of events; zero fields don't.
+type EventFilter struct {
+	Shop    string
+	Topic   string
+	OrderID int64 // events that intake found to be about this order of Shop
+	Before  int64 // only events with a smaller id: the cursor
+	Limit   int
+}
+
+// Events lists events without bodies, newest first.
+func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
+	query := `SELECT ` + eventColumns + ` FROM events e WHERE ($1 = '' OR e.shop = $1) AND ($2 = '' OR e.topic = $2) AND ($3 = 0 OR e.id < $3)`
+	if f.OrderID != 0 {
+		query += ` AND e.id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $5 AND order_id <> 0)`
+	}
+	rows, err := s.readers.QueryContext(ctx, query+` ORDER BY e.id DESC LIMIT $4`, f.Shop, f.Topic, f.Before, f.Limit, f.OrderID)
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	defer rows.Close()
+	var events []Event
+	for rows.Next() {
+		e, err := scanEvent(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}
+
+// ForgetBodies removes bodies and transcripts older than before, a bounded
+// number at a time, and says whether there is more to do.
+func (s *Store) ForgetBodies(ctx context.Context, before time.Time) (more bool, err error) {
+	const most = 1000
+	var gone int64
+	err = s.writer.apply(ctx, func(t *tx) error {
+		n, err := t.changed(`DELETE FROM bodies WHERE event_id IN (SELECT b.event_id FROM bodies b JOIN events e ON e.id = b.event_id
+			WHERE e.received_at < $1 AND e.id <= (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')
+			ORDER BY b.event_id LIMIT $2)`, micros(before), most)
+		if err != nil {
+			return err
+		}
+		gone = n
+		n, err = t.changed(`DELETE FROM transcripts WHERE attempt_id IN (SELECT x.attempt_id FROM transcripts x JOIN attempts a ON a.id = x.attempt_id
+			WHERE a.started_at < $1 ORDER BY x.attempt_id LIMIT $2)`, micros(before), most)
+		gone += n
+		return err
+	})
+	return gone >= most, err
+}

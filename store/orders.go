@@ -1,0 +1,298 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// OrderKey names one order of one shop.
+type OrderKey struct {
+	Shop string
+	ID   int64
+}
+
+// Order is the newest known version of a Shopify order.
+type Order struct {
+	OrderKey
+	Name        string
+	Version     string
+	Hash        string
+	Currency    string
+	Total       string // decimal, shop money, worth now
+	Test        bool
+	CustomerID  int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	FetchedAt   time.Time // when Shopify was asked for this version by id; zero: a webhook told it
+	CancelledAt time.Time
+	DeletedAt   time.Time
+	RedactedAt  time.Time
+	FirstSeenAt time.Time
+	EventID     int64
+	Content     []byte // the order in Shopify's terms, JSON; nil where it was not read
+}
+
+// Decision is one line of an order's or event's history: what was decided, and why.
+type Decision struct {
+	ID      int64
+	At      time.Time
+	Shop    string
+	OrderID int64 // 0: not about one order
+	EventID int64 // 0: not about one event
+	Step    string // intake, refetch, rule, mapping, deliver, operator, redact
+	Outcome string
+	Detail  string
+}
+
+// Refetch is an order to be asked for by id.
+type Refetch struct {
+	OrderKey
+	Reason  string
+	Asked   int64 // tells this request from one made while it was under way
+	AskedAt time.Time
+	NextAt  time.Time
+	Tries   int
+	Error   string
+}
+
+// Intake is what was decided about a run of events. It is applied as a whole,
+// together with the cursor, so that each event is decided once.
+type Intake struct {
+	Through     int64 // the last event decided
+	At          time.Time
+	Orders      []Wanted
+	Refetches   []Refetch
+	Answered    []Refetch // refetches whose answer is among the events
+	Deleted     []OrderKey
+	Uninstalled []string // shops
+	Redactions  []Redaction
+	Decisions   []Decision
+}
+
+// Wanted is a new version of an order and the ERP that should hold it.
+type Wanted struct {
+	Order
+	ERP string
+}
+
+// ApplyIntake applies in. Orders that would go backwards are left alone,
+// whatever the caller thought: an older updated_at never overwrites a newer
+// one, and on a tie only a later fetch from Shopify does.
+func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		for _, w := range in.Orders {
+			if err := s.want(t, w, in.At); err != nil {
+				return fmt.Errorf("store order %d of %s: %w", w.ID, w.Shop, err)
+			}
+		}
+		for _, r := range in.Answered {
+			if err := t.exec(`DELETE FROM refetches WHERE shop = $1 AND order_id = $2 AND asked <= $3`, r.Shop, r.ID, r.Asked); err != nil {
+				return err
+			}
+		}
+		for _, r := range in.Refetches {
+			if err := askAgain(t, r); err != nil {
+				return err
+			}
+		}
+		for _, k := range in.Deleted {
+			if err := t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(in.At), k.Shop, k.ID); err != nil {
+				return err
+			}
+		}
+		for _, shop := range in.Uninstalled {
+			if err := shopRow(t, shop); err != nil {
+				return err
+			}
+			if err := t.exec(`UPDATE shops SET uninstalled_at = $1 WHERE shop = $2`, micros(in.At), shop); err != nil {
+				return err
+			}
+		}
+		for _, r := range in.Redactions {
+			if err := s.redact(t, r, in.At); err != nil {
+				return fmt.Errorf("redact: %w", err)
+			}
+		}
+		for _, d := range in.Decisions {
+			if err := decide(t, d); err != nil {
+				return err
+			}
+		}
+		return t.exec(`INSERT INTO meta (key, value) VALUES ('intake', CAST($1 AS TEXT))
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE CAST(excluded.value AS INTEGER) > CAST(meta.value AS INTEGER)`, in.Through)
+	})
+}
+
+// want stores a new version and raises what the ERP should hold.
+func (s *Store) want(t *tx, w Wanted, now time.Time) error {
+	n, err := t.changed(`INSERT INTO orders (shop, id, name, version, hash, currency, total, test, customer_id,
+			created_at, updated_at, fetched_at, cancelled_at, deleted_at, redacted_at, first_seen_at, event_id, content)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16, $17)
+		ON CONFLICT (shop, id) DO UPDATE SET name = excluded.name, version = excluded.version, hash = excluded.hash,
+			currency = excluded.currency, total = excluded.total, test = excluded.test, customer_id = excluded.customer_id,
+			created_at = excluded.created_at, updated_at = excluded.updated_at, fetched_at = excluded.fetched_at,
+			cancelled_at = excluded.cancelled_at, redacted_at = excluded.redacted_at, event_id = excluded.event_id, content = excluded.content
+		WHERE excluded.updated_at > orders.updated_at
+			OR (excluded.updated_at = orders.updated_at AND excluded.fetched_at > orders.fetched_at)`,
+		w.Shop, w.ID, w.Name, w.Version, w.Hash, w.Currency, w.Total, flag(w.Test), w.CustomerID,
+		micros(w.CreatedAt), micros(w.UpdatedAt), micros(w.FetchedAt), micros(w.CancelledAt), micros(w.RedactedAt),
+		micros(now), w.EventID, s.codec.pack(w.Content))
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, held, held_body, verify, present, token, lease_until,
+			sent_at, tries, next_at, since, changed_at, reason, field, hint, rule, erp_ref, erp_total)
+		VALUES ($1, $2, $3, 'due', $4, '', '', CASE WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first') THEN 1 ELSE 0 END,
+			0, '', 0, 0, 0, $5, $5, $5, '', '', '', '', '', '')
+		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted,
+			since = CASE WHEN state IN ('delivered', 'excluded') THEN excluded.since ELSE since END,
+			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,
+			tries = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 0 ELSE tries END,
+			reason = CASE WHEN state = 'parked' THEN '' ELSE reason END,
+			field = CASE WHEN state = 'parked' THEN '' ELSE field END,
+			hint = CASE WHEN state = 'parked' THEN '' ELSE hint END,
+			rule = '',
+			state = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 'due' ELSE state END,
+			changed_at = excluded.changed_at
+		WHERE wanted <> excluded.wanted`,
+		w.Shop, w.ID, w.ERP, w.Version, micros(now))
+}
+
+func decide(t *tx, d Decision) error {
+	return t.exec(`INSERT INTO decisions (at, shop, order_id, event_id, step, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		micros(d.At), d.Shop, d.OrderID, d.EventID, d.Step, d.Outcome, d.Detail)
+}
+
+// askAgain asks for an order by id, or counts another request for one that is
+// being asked for already.
+func askAgain(t *tx, r Refetch) error {
+	return t.exec(`INSERT INTO refetches (shop, order_id, reason, asked, asked_at, next_at, tries, error)
+		VALUES ($1, $2, $3, 1, $4, $5, 0, '')
+		ON CONFLICT (shop, order_id) DO UPDATE SET asked = asked + 1, reason = excluded.reason, next_at = min(next_at, excluded.next_at)`,
+		r.Shop, r.ID, r.Reason, micros(r.AskedAt), micros(r.NextAt))
+}
+
+// AskAgain asks for orders by id.
+func (s *Store) AskAgain(ctx context.Context, refetches ...Refetch) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		for _, r := range refetches {
+			if err := askAgain(t, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DueRefetches lists orders of shop that are to be asked for now, oldest first.
+func (s *Store) DueRefetches(ctx context.Context, shop string, now time.Time, limit int) ([]Refetch, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT shop, order_id, reason, asked, asked_at, next_at, tries, error
+		FROM refetches WHERE shop = $1 AND next_at <= $2 ORDER BY next_at LIMIT $3`, shop, micros(now), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list orders to fetch: %w", err)
+	}
+	defer rows.Close()
+	var due []Refetch
+	for rows.Next() {
+		var r Refetch
+		var asked, next int64
+		if err := rows.Scan(&r.Shop, &r.ID, &r.Reason, &r.Asked, &asked, &next, &r.Tries, &r.Error); err != nil {
+			return nil, err
+		}
+		r.AskedAt, r.NextAt = timeOf(asked), timeOf(next)
+		due = append(due, r)
+	}
+	return due, rows.Err()
+}
+
+// PostponeRefetch notes that Shopify could not be asked, and when to try next.
+func (s *Store) PostponeRefetch(ctx context.Context, r Refetch, next time.Time, why string) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		return t.exec(`UPDATE refetches SET tries = tries + 1, next_at = $1, error = $2 WHERE shop = $3 AND order_id = $4`,
+			micros(next), why, r.Shop, r.ID)
+	})
+}
+
+// DropRefetch ends a refetch that has no answer, and says why.
+func (s *Store) DropRefetch(ctx context.Context, r Refetch, d Decision) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		if err := t.exec(`DELETE FROM refetches WHERE shop = $1 AND order_id = $2 AND asked <= $3`, r.Shop, r.ID, r.Asked); err != nil {
+			return err
+		}
+		return decide(t, d)
+	})
+}
+
+const orderColumns = `o.shop, o.id, o.name, o.version, o.hash, o.currency, o.total, o.test, o.customer_id, o.created_at, o.updated_at,
+	o.fetched_at, o.cancelled_at, o.deleted_at, o.redacted_at, o.first_seen_at, o.event_id`
+
+func scanOrder(scan func(...any) error, more ...any) (Order, error) {
+	var o Order
+	var created, updated, fetched, cancelled, deleted, redacted, seen int64
+	err := scan(append([]any{&o.Shop, &o.ID, &o.Name, &o.Version, &o.Hash, &o.Currency, &o.Total, &o.Test, &o.CustomerID,
+		&created, &updated, &fetched, &cancelled, &deleted, &redacted, &seen, &o.EventID}, more...)...)
+	o.CreatedAt, o.UpdatedAt, o.FetchedAt = timeOf(created), timeOf(updated), timeOf(fetched)
+	o.CancelledAt, o.DeletedAt, o.RedactedAt, o.FirstSeenAt = timeOf(cancelled), timeOf(deleted), timeOf(redacted), timeOf(seen)
+	return o, err
+}
+
+// Order returns one order with its content, or ErrNotFound.
+func (s *Store) Order(ctx context.Context, k OrderKey) (Order, error) {
+	var content []byte
+	o, err := scanOrder(s.readers.QueryRowContext(ctx, `SELECT `+orderColumns+`, o.content FROM orders o WHERE o.shop = $1 AND o.id = $2`,
+		k.Shop, k.ID).Scan, &content)
+	if errors.Is(err, sql.ErrNoRows) {
+		return o, fmt.Errorf("order %d of %s: %w", k.ID, k.Shop, ErrNotFound)
+	}
+	if err != nil {
+		return o, err
+	}
+	o.Content, err = s.codec.unpack(content)
+	return o, err
+}
+
+// Known returns what is stored of the orders named, without content. Orders
+// that are not stored are not in the map.
+func (s *Store) Known(ctx context.Context, keys []OrderKey) (map[OrderKey]Order, error) {
+	stmt, err := s.readers.PrepareContext(ctx, `SELECT `+orderColumns+` FROM orders o WHERE o.shop = $1 AND o.id = $2`)
+	if err != nil {
+		return nil, err
+	}
+	defer stmt.Close()
+	known := make(map[OrderKey]Order, len(keys))
+	for _, k := range keys {
+		o, err := scanOrder(stmt.QueryRowContext(ctx, k.Shop, k.ID).Scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read order %d of %s: %w", k.ID, k.Shop, err)
+		}
+		known[k] = o
+	}
+	return known, nil
+}
+
+// Decisions lists an order's history, oldest first.
+func (s *Store) Decisions(ctx context.Context, k OrderKey, limit int) ([]Decision, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT id, at, shop, order_id, event_id, step, outcome, detail FROM (
+			SELECT * FROM decisions WHERE shop = $1 AND order_id = $2 AND order_id <> 0 ORDER BY id DESC LIMIT $3) ORDER BY id`, k.Shop, k.ID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list decisions: %w", err)
+	}
+	defer rows.Close()
+	var all []Decision
+	for rows.Next() {
+		var d Decision
+		var at int64
+		if err := rows.Scan(&d.ID, &at, &d.Shop, &d.OrderID, &d.EventID, &d.Step, &d.Outcome, &d.Detail); err != nil {
+			return nil, err
+		}
+		d.At = timeOf(at)
+		all = append(all, d)
+	}
+	return all, rows.Err()
+}

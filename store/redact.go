@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Redaction removes people's data. Ids, hashes, versions and the keys that
+// webhooks are deduplicated by stay.
+type Redaction struct {
+	Shop       string
+	WholeShop  bool    // everybody in the shop
+	CustomerID int64   // 0: only the orders named
+	OrderIDs   []int64 // that the request names, beside those of the customer
+	EventID    int64   // the request itself, whose body goes too
+	// Redact takes the personal fields out of an order's content.
+	Redact func(content []byte) ([]byte, error)
+}
+
+// redact overwrites contents and deletes bodies and transcripts. secure_delete
+// zeroes what they leave in the file; the caller empties the WAL (Purge).
+func (s *Store) redact(t *tx, r Redaction, now time.Time) error {
+	if r.WholeShop || r.CustomerID != 0 {
+		if err := t.exec(`INSERT INTO redactions (shop, customer_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			r.Shop, r.CustomerID, micros(now)); err != nil {
+			return err
+		}
+	}
+	ids, err := redactedOrders(t, r)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.redactOrder(t, OrderKey{r.Shop, id}, r, now); err != nil {
+			return err
+		}
+	}
+	return t.exec(`DELETE FROM bodies WHERE event_id = $1`, r.EventID)
+}
+
+func redactedOrders(t *tx, r Redaction) ([]int64, error) {
+	rows, err := t.query(`SELECT id FROM orders WHERE shop = $1 AND ($3 OR (customer_id = $2 AND customer_id <> 0))`,
+		r.Shop, r.CustomerID, r.WholeShop)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	ids := append([]int64(nil), r.OrderIDs...)
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
+func (s *Store) redactOrder(t *tx, k OrderKey, r Redaction, now time.Time) error {
+	var packed []byte
+	if err := t.queryRow(`SELECT coalesce((SELECT content FROM orders WHERE shop = $1 AND id = $2), x'')`, k.Shop, k.ID).Scan(&packed); err != nil {
+		return err
+	}
+	if len(packed) > 0 {
+		content, err := s.codec.unpack(packed)
+		if err != nil {
+			return err
+		}
+		if content, err = r.Redact(content); err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE orders SET content = $1, redacted_at = $2 WHERE shop = $3 AND id = $4`, s.codec.pack(content), micros(now), k.Shop, k.ID); err != nil {
+			return err
+		}
+	}
+	if err := t.exec(`DELETE FROM bodies WHERE event_id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $2 AND order_id <> 0)`,
+		k.Shop, k.ID); err != nil {
+		return err
+	}
+	return t.exec(`DELETE FROM transcripts WHERE attempt_id IN (SELECT id FROM attempts WHERE shop = $1 AND order_id = $2)`, k.Shop, k.ID)
+}
+
+// Redacted says whether the data of this customer of the shop must not be kept.
+func (s *Store) Redacted(ctx context.Context, shop string, customerID int64) (bool, error) {
+	var yes bool
+	err := s.readers.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM redactions WHERE shop = $1 AND customer_id IN (0, $2))`, shop, customerID).Scan(&yes)
+	return yes, err
+}
+
+// ForgetBody removes the body of one event.
+func (s *Store) ForgetBody(ctx context.Context, eventID int64) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		return t.exec(`DELETE FROM bodies WHERE event_id = $1`, eventID)
+	})
+}
+
+// Purge makes sure that what was overwritten or deleted is in no file any more.
+func (s *Store) Purge(ctx context.Context) error { return s.emptyWAL(ctx) }

@@ -1,0 +1,290 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// Options say how a store is opened.
+type Options struct {
+	Path string // of the SQLite file; its folder must exist
+	// Key encrypts bodies, orders and transcripts: 32 bytes, or none.
+	Key []byte
+	// Guest opens the store beside the process that owns it: no lock, no
+	// migration. For commands that look, or ask for small changes.
+	Guest bool
+	// QueueRows and QueueBytes bound the writes that wait; 0: 4,096 and 64 MiB.
+	QueueRows  int
+	QueueBytes int64
+	// MaxBytes bounds the database's size; 0: the disk alone does. A full
+	// database answers as a full disk does.
+	MaxBytes int64
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// ErrLocked says that another process owns the database.
+var ErrLocked = errors.New("another Gapless process is using this database; stop it first, or give this one a store.url of its own")
+
+// Store is the database. It is safe for concurrent use.
+type Store struct {
+	path    string
+	codec   *codec
+	now     func() time.Time
+	log     *slog.Logger
+	control *sql.DB // for the writer's connection and the checkpointer's
+	readers *sql.DB
+	lock    *os.File
+	writer  *writer
+	check   *checkpointer
+	tally   *tally
+
+	mu       sync.Mutex
+	watchers map[chan struct{}]struct{}
+}
+
+// The page size is worth an eighth of the intake rate against SQLite's 4096;
+// it counts when the file is made.
+const pragmas = "&_pragma=page_size(8192)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)" +
+	"&_pragma=wal_autocheckpoint(0)&_pragma=secure_delete(ON)&_pragma=journal_size_limit(-1)&_pragma=cache_size(-8000)&_txlock=immediate"
+
+// Open opens the store, creating or upgrading the database as needed.
+func Open(ctx context.Context, o Options) (_ *Store, err error) {
+	o = o.withDefaults()
+	s := &Store{path: o.Path, now: o.Now, log: o.Log, watchers: map[chan struct{}]struct{}{}}
+	defer func() {
+		if err != nil {
+			s.release()
+			err = fmt.Errorf("open the store %s: %w", o.Path, err)
+		}
+	}()
+	if s.codec, err = newCodec(o.Key); err != nil {
+		return nil, err
+	}
+	if !o.Guest {
+		if s.lock, err = lockFile(o.Path + ".lock"); err != nil {
+			return nil, err
+		}
+	} else if _, err := os.Stat(o.Path); err != nil {
+		return nil, err
+	}
+	// fdatasync keeps what fsync keeps, less the file's times, and is quicker.
+	sqlite.Fdatasync(true) //nolint:errcheck // where it is missing, fsync does
+	if err := s.connect(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := s.checkKey(ctx); err != nil {
+		return nil, err
+	}
+	if s.writer, err = newWriter(ctx, s.control, o, s.wake); err != nil {
+		return nil, err
+	}
+	s.check = startCheckpointer(s.control, o.Path, s.writer, o.Log)
+	s.tally = startTally(s)
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.QueueRows == 0 {
+		o.QueueRows = 4096
+	}
+	if o.QueueBytes == 0 {
+		o.QueueBytes = 64 << 20
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func (s *Store) connect(ctx context.Context, o Options) (err error) {
+	dsn := "file:" + escapePath(o.Path) + "?mode=rwc" + pragmas
+	if o.MaxBytes > 0 {
+		dsn += fmt.Sprintf("&_pragma=max_page_count(%d)", max(o.MaxBytes/8192, 64))
+	}
+	if s.control, err = sql.Open("sqlite", dsn); err != nil {
+		return err
+	}
+	s.control.SetMaxOpenConns(3) // writer, checkpointer, one more for a copy
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	if o.Guest {
+		err = sameSchema(ctx, s.control, steps)
+	} else {
+		err = migrate(ctx, s.control, o.Path, steps)
+	}
+	if err != nil {
+		return err
+	}
+	if s.readers, err = sql.Open("sqlite", "file:"+escapePath(o.Path)+"?mode=ro"+
+		"&_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-4000)"); err != nil {
+		return err
+	}
+	s.readers.SetMaxOpenConns(4)
+	s.readers.SetMaxIdleConns(4)
+	return nil
+}
+
+func sameSchema(ctx context.Context, db *sql.DB, steps []migration) error {
+	var at int
+	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&at); err != nil {
+		return err
+	}
+	if newest := steps[len(steps)-1].version; at != newest {
+		return fmt.Errorf("its schema is %d and this Gapless works with %d; start `gapless serve` of this version once", at, newest)
+	}
+	return nil
+}
+
+// checkKey refuses a key other than the one the database was begun with.
+func (s *Store) checkKey(ctx context.Context) error {
+	var known string
+	err := s.control.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'encryption_key'`).Scan(&known)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && s.codec.key != "":
+		_, err = s.control.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('encryption_key', $1)`, s.codec.key)
+		return err
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	case known != s.codec.key:
+		return errors.New("store.encryption_key is not the key this database was encrypted with")
+	}
+	return nil
+}
+
+// Close finishes the writes that are queued and closes the database.
+func (s *Store) Close() error {
+	s.tally.close()
+	s.check.close()
+	err := s.writer.close()
+	if cerr := passiveCheckpoint(s.control); cerr != nil {
+		s.log.Warn("the last checkpoint failed; the next start replays the WAL", "err", cerr)
+	}
+	return errors.Join(err, s.release())
+}
+
+func (s *Store) release() (err error) {
+	for _, db := range []*sql.DB{s.readers, s.control} {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
+}
+
+// Watch returns a channel that receives after changes: events stored, orders
+// or deliveries moved. Changes that come while nobody receives are one.
+func (s *Store) Watch() (changes <-chan struct{}, cancel func()) {
+	ch := make(chan struct{}, 1)
+	s.mu.Lock()
+	s.watchers[ch] = struct{}{}
+	s.mu.Unlock()
+	return ch, func() {
+		s.mu.Lock()
+		delete(s.watchers, ch)
+		s.mu.Unlock()
+	}
+}
+
+func (s *Store) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ch := range s.watchers {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Ready says whether the store can take a write now: it makes one.
+func (s *Store) Ready(ctx context.Context) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		return t.exec(`INSERT INTO meta (key, value) VALUES ('ready', CAST($1 AS TEXT))
+			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, micros(s.now()))
+	})
+}
+
+// Queued tells how many writes wait and how many bytes they hold.
+func (s *Store) Queued() (rows int, bytes int64) {
+	return len(s.writer.queue), s.writer.bytes.Load()
+}
+
+// Size tells the bytes of the database file and of its WAL.
+func (s *Store) Size() (database, wal int64) {
+	for _, f := range []struct {
+		path string
+		size *int64
+	}{{s.path, &database}, {s.path + "-wal", &wal}} {
+		if info, err := os.Stat(f.path); err == nil {
+			*f.size = info.Size()
+		}
+	}
+	return database, wal
+}
+
+// Backup writes a consistent, verified copy to path while the store is in use.
+func (s *Store) Backup(ctx context.Context, path string) error {
+	return copyVerified(ctx, s.control, path)
+}
+
+// lockFile takes the lock that the owner of a database holds while it lives.
+// The kernel lets go of it when the process ends, however it ends.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, ErrLocked
+	}
+	return f, nil
+}
+
+func escapePath(path string) string { return strings.ReplaceAll(url.PathEscape(path), "%2F", "/") }
+
+// micros is how times are stored; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// timeOf undoes micros.
+func timeOf(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+func flag(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

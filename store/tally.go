@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Kinds of counts kept by the minute.
+const (
+	CountDuplicate = "duplicate" // a webhook that was stored before
+	CountRefused   = "refused"   // a request the door turned away
+)
+
+// keptRefusals bounds the log of refusals.
+const keptRefusals = 1000
+
+// Refusal is a request the webhook door turned away. Shop and Topic are what
+// the request claimed.
+type Refusal struct {
+	ID     int64
+	At     time.Time
+	Shop   string
+	Topic  string
+	Remote string
+	Status int
+	Reason string
+}
+
+// tally gathers counts and refusals in memory and writes them every second, so
+// that a flood of bad requests costs the disk one small write a second. A crash
+// loses the last second's.
+type tally struct {
+	store *Store
+
+	mu       sync.Mutex
+	counts   map[count]int64
+	refusals []Refusal
+
+	stop chan struct{}
+	done chan struct{}
+}
+
+type count struct {
+	minute int64
+	shop   string
+	kind   string
+}
+
+func startTally(s *Store) *tally {
+	t := &tally{store: s, counts: map[count]int64{}, stop: make(chan struct{}), done: make(chan struct{})}
+	go t.run()
+	return t
+}
+
+// Count adds one to what was counted of this kind in the present minute.
+func (s *Store) Count(shop, kind string) {
+	minute := s.now().Truncate(time.Minute).UnixMicro()
+	s.tally.mu.Lock()
+	defer s.tally.mu.Unlock()
+	s.tally.counts[count{minute, shop, kind}]++
+}
+
+// Refuse keeps a refusal in the bounded log. The newest win.
+func (s *Store) Refuse(r Refusal) {
+	s.Count("", CountRefused)
+	s.tally.mu.Lock()
+	defer s.tally.mu.Unlock()
+	if len(s.tally.refusals) == keptRefusals {
+		s.tally.refusals = s.tally.refusals[1:]
+	}
+	s.tally.refusals = append(s.tally.refusals, r)
+}
+
+func (t *tally) run() {
+	defer close(t.done)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.stop:
+			t.flush()
+			return
+		case <-tick.C:
+			t.flush()
+		}
+	}
+}
+
+func (t *tally) close() {
+	close(t.stop)
+	<-t.done
+}
+
+func (t *tally) flush() {
+	t.mu.Lock()
+	counts, refusals := t.counts, t.refusals
+	t.counts, t.refusals = map[count]int64{}, nil
+	t.mu.Unlock()
+	if len(counts) == 0 && len(refusals) == 0 {
+		return
+	}
+	err := t.store.writer.apply(context.Background(), func(tx *tx) error {
+		for c, n := range counts {
+			if err := tx.exec(`INSERT INTO tallies (minute, shop, kind, n) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (minute, shop, kind) DO UPDATE SET n = n + excluded.n`, c.minute, c.shop, c.kind, n); err != nil {
+				return err
+			}
+		}
+		for _, r := range refusals {
+			if err := tx.exec(`INSERT INTO refusals (at, shop, topic, remote, status, reason) VALUES ($1, $2, $3, $4, $5, $6)`,
+				micros(r.At), r.Shop, r.Topic, r.Remote, r.Status, r.Reason); err != nil {
+				return err
+			}
+		}
+		return tx.exec(`DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - $1`, keptRefusals)
+	})
+	if err != nil {
+		t.store.log.Warn("counts of the last second could not be kept", "err", err)
+	}
+}
+
+// Refusals lists the newest refusals.
+func (s *Store) Refusals(ctx context.Context, limit int) ([]Refusal, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT id, at, shop, topic, remote, status, reason FROM refusals ORDER BY id DESC LIMIT $1`, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Refusal
+	for rows.Next() {
+		var r Refusal
+		var at int64
+		if err := rows.Scan(&r.ID, &at, &r.Shop, &r.Topic, &r.Remote, &r.Status, &r.Reason); err != nil {
+			return nil, err
+		}
+		r.At = timeOf(at)
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}

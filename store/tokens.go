@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Token is an API token. The token itself is shown once, when it is made; only
+// its hash is kept.
+type Token struct {
+	ID        int64
+	Name      string
+	Scope     string // viewer, operator, admin or metrics
+	CreatedAt time.Time
+}
+
+// AddToken makes a token and returns it in clear, for its owner alone.
+func (s *Store) AddToken(ctx context.Context, name, scope string) (secret string, err error) {
+	random := make([]byte, 32)
+	rand.Read(random) //nolint:errcheck // crypto/rand.Read never fails
+	secret = "gapless_" + base64.RawURLEncoding.EncodeToString(random)
+	hash := sha256.Sum256([]byte(secret))
+	err = s.writer.apply(ctx, func(t *tx) error {
+		n, err := t.changed(`INSERT INTO tokens (name, scope, hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
+			name, scope, hash[:], micros(s.now()))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("there is a token named %q already; remove it first or choose another name", name)
+		}
+		return err
+	})
+	return secret, err
+}
+
+// FindToken returns the token with this secret, or ErrNotFound. Looking up a
+// hash tells a guesser nothing about how near the guess was.
+func (s *Store) FindToken(ctx context.Context, secret string) (Token, error) {
+	hash := sha256.Sum256([]byte(secret))
+	var t Token
+	var created int64
+	err := s.readers.QueryRowContext(ctx, `SELECT id, name, scope, created_at FROM tokens WHERE hash = $1`, hash[:]).Scan(&t.ID, &t.Name, &t.Scope, &created)
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, fmt.Errorf("token: %w", ErrNotFound)
+	}
+	t.CreatedAt = timeOf(created)
+	return t, err
+}
+
+// Tokens lists all tokens by name.
+func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT id, name, scope, created_at FROM tokens ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Token
+	for rows.Next() {
+		var t Token
+		var created int64
+		if err := rows.Scan(&t.ID, &t.Name, &t.Scope, &created); err != nil {
+			return nil, err
+		}
+		t.CreatedAt = timeOf(created)
+		all = append(all, t)
+	}
+	return all, rows.Err()
+}
+
+// RemoveToken ends a token, or returns ErrNotFound.
+func (s *Store) RemoveToken(ctx context.Context, name string) error {
+	return s.writer.apply(ctx, func(t *tx) error {
+		n, err := t.changed(`DELETE FROM tokens WHERE name = $1`, name)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("token %q: %w", name, ErrNotFound)
+		}
+		return err
+	})
+}
