@@ -36,7 +36,7 @@ func (a Amount) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) 
 // The parts add up, to the currency's minor unit:
 //
 //	Total = Σ Lines.Amount + Σ Shipping.Amount + Duties + Fees + Tip
-//	        (+ TotalTax, unless TaxesIncluded)
+//	        + Rounding (+ TotalTax, unless TaxesIncluded)
 //
 // Cash rounding is outside Total: it changes what was paid at the till, not
 // what the order is worth.
@@ -65,6 +65,10 @@ type Order struct {
 	Duties        Amount `json:"duties"`
 	Fees          Amount `json:"fees"`
 	Tip           Amount `json:"tip"` // zero where Shopify sent the tip as a line
+	// Rounding is what is left over where Shopify converted each part from the
+	// customer's money by itself: at most one minor unit a part, and zero where
+	// the customer paid in the shop's currency.
+	Rounding      Amount `json:"rounding"`
 	CashRounding  Amount `json:"cash_rounding"`
 	Paid          Amount `json:"paid"` // received less refunded
 	Outstanding   Amount `json:"outstanding"`

@@ -77,7 +77,7 @@ type Claim struct {
 func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, lease time.Duration) ([]Claim, error) {
 	now := s.now()
 	var claims []Claim
-	err := s.writer.apply(ctx, func(t *tx) error {
+	err := s.writer.apply(ctx, 0, func(t *tx) error {
 		keys, err := dueKeys(t, erp, now, limit)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ const (
 // Begin makes the intent of a durable and sets its ID. Without it no call may
 // leave: an error, ErrStale among them, means don't.
 func (s *Store) Begin(ctx context.Context, a *Attempt) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
 		sent := int64(0) // a look-up changes nothing in the ERP
 		if a.Action == ActionDeliver {
 			sent = micros(a.StartedAt)
@@ -229,7 +229,7 @@ type Settle struct {
 func (s *Store) Settle(ctx context.Context, r Settle) error {
 	now := s.now()
 	stale := false
-	err := s.writer.apply(ctx, func(t *tx) error {
+	err := s.writer.apply(ctx, Deliveries|Refetches, func(t *tx) error {
 		n, err := t.changed(`UPDATE deliveries SET
 				state = CASE WHEN $1 = 'delivered' AND wanted <> $2 THEN 'due' ELSE $1 END,
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
@@ -278,7 +278,7 @@ func (s *Store) keepOutcome(t *tx, attempt int64, o Outcome, applied bool) error
 // KeepOutcome keeps how an attempt ended that leads to another one, without a
 // change of state: a look-up before a delivery.
 func (s *Store) KeepOutcome(ctx context.Context, attempt int64, o Outcome) error {
-	return s.writer.apply(ctx, func(t *tx) error { return s.keepOutcome(t, attempt, o, true) })
+	return s.writer.apply(ctx, 0, func(t *tx) error { return s.keepOutcome(t, attempt, o, true) })
 }
 
 // Recover frees deliveries that were being sent: all of them after a start,
@@ -286,7 +286,7 @@ func (s *Store) KeepOutcome(ctx context.Context, attempt int64, o Outcome) error
 // whose call may have left becomes unknown, to be looked up at earliest.
 func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) {
 	now := s.now()
-	err = s.writer.apply(ctx, func(t *tx) error {
+	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		freed, err = t.changed(`UPDATE deliveries SET token = '', lease_until = 0, next_at = $1, changed_at = $1,
 				state = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,
 				reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
@@ -301,7 +301,7 @@ func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) 
 // those being sent just now are left alone.
 func (s *Store) Replay(ctx context.Context, keys []DeliveryKey, by string) (moved int64, err error) {
 	now := s.now()
-	err = s.writer.apply(ctx, func(t *tx) error {
+	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		for _, k := range keys {
 			n, err := t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
 					next_at = $1, changed_at = $1, held_body = '', reason = '', field = '', hint = '', rule = '',

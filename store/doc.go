@@ -17,16 +17,16 @@
 //
 // # The states of a delivery
 //
-//	          ┌──────────────── wanted moves on ───────────────┐
-//	          ▼                                                │
-//	      ┌─ due ──claim──► sending ──created, updated──► delivered
-//	      │   ▲                │ │ │
-//	      │   ├──── retry ─────┘ │ └──rejected──► parked ── new version, replay ──► due
-//	      │   │                  ▼
-//	      │   └── absent ──── unknown ──found──► delivered (or due, if it holds another version)
-//	      │                      ▲
-//	      │                      └── no answer, lease ran out, process died after the intent
-//	      └── a rule says so ──► excluded ── new version, replay ──► due
+//	    ┌──────────────── wanted moves on ───────────────┐
+//	    ▼                                                │
+//	┌─ due ──claim──► sending ──created, updated──► delivered
+//	│   ▲                │ │ │
+//	│   ├──── retry ─────┘ │ └──rejected──► parked ── new version, replay ──► due
+//	│   │                  ▼
+//	│   └── absent ──── unknown ──found──► delivered (or due, if it holds another version)
+//	│                      ▲
+//	│                      └── no answer, lease ran out, process died after the intent
+//	└── a rule says so ──► excluded ── new version, replay ──► due
 //
 // The schema refuses every other state, a delivered row that does not hold what
 // is wanted, a parked one without a reason, an excluded one without its rule.

@@ -36,7 +36,7 @@ type Event struct {
 // id was stored before. It returns ErrBusy at once where the queue is full, and
 // any other error where the disk refused; then nothing was stored.
 func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error) {
-	x := &write{event: e, body: s.codec.pack(e.Body)}
+	x := &write{event: e, body: s.codec.pack(e.Body), wakes: Events}
 	x.size = int64(len(x.body) + len(e.Headers) + 256)
 	if err := s.writer.submit(ctx, x, false); err != nil {
 		return false, err
@@ -45,6 +45,14 @@ func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error
 		s.Count(e.Shop, CountDuplicate)
 	}
 	return x.duplicate, nil
+}
+
+// AppendAnswer makes durable what Shopify answered on a refetch, and ends the
+// refetch unless another was asked for meanwhile.
+func (s *Store) AppendAnswer(ctx context.Context, e *Event, r Refetch) error {
+	return s.writer.submit(ctx, &write{event: e, body: s.codec.pack(e.Body), wakes: Events, apply: func(t *tx) error {
+		return endRefetch(t, r)
+	}}, true)
 }
 
 const eventColumns = `e.id, e.shop, e.source, e.topic, e.webhook_id, e.event_id, e.headers, e.triggered_at, e.received_at, e.size`
@@ -135,7 +143,7 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 func (s *Store) ForgetBodies(ctx context.Context, before time.Time) (more bool, err error) {
 	const most = 1000
 	var gone int64
-	err = s.writer.apply(ctx, func(t *tx) error {
+	err = s.writer.apply(ctx, 0, func(t *tx) error {
 		n, err := t.changed(`DELETE FROM bodies WHERE event_id IN (SELECT b.event_id FROM bodies b JOIN events e ON e.id = b.event_id
 			WHERE e.received_at < $1 AND e.id <= (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')
 			ORDER BY b.event_id LIMIT $2)`, micros(before), most)

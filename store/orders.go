@@ -40,8 +40,8 @@ type Decision struct {
 	ID      int64
 	At      time.Time
 	Shop    string
-	OrderID int64 // 0: not about one order
-	EventID int64 // 0: not about one event
+	OrderID int64  // 0: not about one order
+	EventID int64  // 0: not about one event
 	Step    string // intake, refetch, rule, mapping, deliver, operator, redact
 	Outcome string
 	Detail  string
@@ -65,7 +65,7 @@ type Intake struct {
 	At          time.Time
 	Orders      []Wanted
 	Refetches   []Refetch
-	Answered    []Refetch // refetches whose answer is among the events
+	Forget      []int64 // events whose body must not be kept
 	Deleted     []OrderKey
 	Uninstalled []string // shops
 	Redactions  []Redaction
@@ -82,14 +82,14 @@ type Wanted struct {
 // whatever the caller thought: an older updated_at never overwrites a newer
 // one, and on a tie only a later fetch from Shopify does.
 func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, Refetches|Deliveries, func(t *tx) error {
 		for _, w := range in.Orders {
 			if err := s.want(t, w, in.At); err != nil {
 				return fmt.Errorf("store order %d of %s: %w", w.ID, w.Shop, err)
 			}
 		}
-		for _, r := range in.Answered {
-			if err := t.exec(`DELETE FROM refetches WHERE shop = $1 AND order_id = $2 AND asked <= $3`, r.Shop, r.ID, r.Asked); err != nil {
+		for _, id := range in.Forget {
+			if err := t.exec(`DELETE FROM bodies WHERE event_id = $1`, id); err != nil {
 				return err
 			}
 		}
@@ -177,7 +177,7 @@ func askAgain(t *tx, r Refetch) error {
 
 // AskAgain asks for orders by id.
 func (s *Store) AskAgain(ctx context.Context, refetches ...Refetch) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, Refetches, func(t *tx) error {
 		for _, r := range refetches {
 			if err := askAgain(t, r); err != nil {
 				return err
@@ -210,16 +210,21 @@ func (s *Store) DueRefetches(ctx context.Context, shop string, now time.Time, li
 
 // PostponeRefetch notes that Shopify could not be asked, and when to try next.
 func (s *Store) PostponeRefetch(ctx context.Context, r Refetch, next time.Time, why string) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
 		return t.exec(`UPDATE refetches SET tries = tries + 1, next_at = $1, error = $2 WHERE shop = $3 AND order_id = $4`,
 			micros(next), why, r.Shop, r.ID)
 	})
 }
 
+// endRefetch leaves a request that was made after r was read.
+func endRefetch(t *tx, r Refetch) error {
+	return t.exec(`DELETE FROM refetches WHERE shop = $1 AND order_id = $2 AND asked <= $3`, r.Shop, r.ID, r.Asked)
+}
+
 // DropRefetch ends a refetch that has no answer, and says why.
 func (s *Store) DropRefetch(ctx context.Context, r Refetch, d Decision) error {
-	return s.writer.apply(ctx, func(t *tx) error {
-		if err := t.exec(`DELETE FROM refetches WHERE shop = $1 AND order_id = $2 AND asked <= $3`, r.Shop, r.ID, r.Asked); err != nil {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := endRefetch(t, r); err != nil {
 			return err
 		}
 		return decide(t, d)

@@ -89,7 +89,7 @@ func (s *Store) Redacted(ctx context.Context, shop string, customerID int64) (bo
 
 // ForgetBody removes the body of one event.
 func (s *Store) ForgetBody(ctx context.Context, eventID int64) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
 		return t.exec(`DELETE FROM bodies WHERE event_id = $1`, eventID)
 	})
 }

@@ -49,7 +49,7 @@ func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 // why it failed.
 func (s *Store) Subscribed(ctx context.Context, shop string, changes []SubscriptionChange, failure string) error {
 	now := s.now()
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, Refetches, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Store) SubscriptionChanges(ctx context.Context, limit int) ([]Subscript
 // it failed. A failed poll leaves the cursor where it was.
 func (s *Store) Polled(ctx context.Context, shop string, cursor time.Time, refetches []Refetch, failure string) error {
 	now := s.now()
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, Refetches, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}

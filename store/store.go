@@ -52,7 +52,7 @@ type Store struct {
 	tally   *tally
 
 	mu       sync.Mutex
-	watchers map[chan struct{}]struct{}
+	watchers map[chan struct{}]Topic
 }
 
 // The page size is worth an eighth of the intake rate against SQLite's 4096;
@@ -63,7 +63,7 @@ const pragmas = "&_pragma=page_size(8192)&_pragma=journal_mode(WAL)&_pragma=sync
 // Open opens the store, creating or upgrading the database as needed.
 func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	o = o.withDefaults()
-	s := &Store{path: o.Path, now: o.Now, log: o.Log, watchers: map[chan struct{}]struct{}{}}
+	s := &Store{path: o.Path, now: o.Now, log: o.Log, watchers: map[chan struct{}]Topic{}}
 	defer func() {
 		if err != nil {
 			s.release()
@@ -194,12 +194,22 @@ func (s *Store) release() (err error) {
 	return err
 }
 
-// Watch returns a channel that receives after changes: events stored, orders
-// or deliveries moved. Changes that come while nobody receives are one.
-func (s *Store) Watch() (changes <-chan struct{}, cancel func()) {
+// Topic is a kind of change; several can be or-ed.
+type Topic uint8
+
+// Topics to watch.
+const (
+	Events     Topic = 1 << iota // something was heard
+	Refetches                    // orders are to be asked for
+	Deliveries                   // deliveries became due or moved on
+)
+
+// Watch returns a channel that receives after changes of these topics. Changes
+// that come while nobody receives are one.
+func (s *Store) Watch(topics Topic) (changes <-chan struct{}, cancel func()) {
 	ch := make(chan struct{}, 1)
 	s.mu.Lock()
-	s.watchers[ch] = struct{}{}
+	s.watchers[ch] = topics
 	s.mu.Unlock()
 	return ch, func() {
 		s.mu.Lock()
@@ -208,10 +218,13 @@ func (s *Store) Watch() (changes <-chan struct{}, cancel func()) {
 	}
 }
 
-func (s *Store) wake() {
+func (s *Store) wake(topics Topic) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for ch := range s.watchers {
+	for ch, wants := range s.watchers {
+		if wants&topics == 0 {
+			continue
+		}
 		select {
 		case ch <- struct{}{}:
 		default:
@@ -221,7 +234,7 @@ func (s *Store) wake() {
 
 // Ready says whether the store can take a write now: it makes one.
 func (s *Store) Ready(ctx context.Context) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
 		return t.exec(`INSERT INTO meta (key, value) VALUES ('ready', CAST($1 AS TEXT))
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, micros(s.now()))
 	})

@@ -100,7 +100,7 @@ func (t *tally) flush() {
 	if len(counts) == 0 && len(refusals) == 0 {
 		return
 	}
-	err := t.store.writer.apply(context.Background(), func(tx *tx) error {
+	err := t.store.writer.apply(context.Background(), 0, func(tx *tx) error {
 		for c, n := range counts {
 			if err := tx.exec(`INSERT INTO tallies (minute, shop, kind, n) VALUES ($1, $2, $3, $4)
 				ON CONFLICT (minute, shop, kind) DO UPDATE SET n = n + excluded.n`, c.minute, c.shop, c.kind, n); err != nil {

@@ -26,7 +26,7 @@ func (s *Store) AddToken(ctx context.Context, name, scope string) (secret string
 	rand.Read(random) //nolint:errcheck // crypto/rand.Read never fails
 	secret = "gapless_" + base64.RawURLEncoding.EncodeToString(random)
 	hash := sha256.Sum256([]byte(secret))
-	err = s.writer.apply(ctx, func(t *tx) error {
+	err = s.writer.apply(ctx, 0, func(t *tx) error {
 		n, err := t.changed(`INSERT INTO tokens (name, scope, hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
 			name, scope, hash[:], micros(s.now()))
 		if err == nil && n == 0 {
@@ -73,7 +73,7 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 
 // RemoveToken ends a token, or returns ErrNotFound.
 func (s *Store) RemoveToken(ctx context.Context, name string) error {
-	return s.writer.apply(ctx, func(t *tx) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
 		n, err := t.changed(`DELETE FROM tokens WHERE name = $1`, name)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("token %q: %w", name, ErrNotFound)

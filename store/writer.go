@@ -47,6 +47,7 @@ type write struct {
 	body  []byte // packed
 	size  int64  // bytes held while queued
 	apply func(*tx) error
+	wakes Topic // whom a commit of this concerns
 
 	duplicate bool
 	err       error
@@ -58,30 +59,30 @@ type writer struct {
 	tx    *tx
 	dedup *dedupe
 
-	queue    chan *write
-	bytes    atomic.Int64
-	maxBytes int64
-	stop     chan struct{} // closed: no new writes
-	stopOnce sync.Once
-	finished chan struct{}
-	between  sync.Mutex // held during a group; the checkpointer takes it to find the WAL at rest
-	committed func()     // called after each group
+	queue     chan *write
+	bytes     atomic.Int64
+	maxBytes  int64
+	stop      chan struct{} // closed: no new writes
+	stopOnce  sync.Once
+	finished  chan struct{}
+	between   sync.Mutex  // held during a group; the checkpointer takes it to find the WAL at rest
+	committed func(Topic) // called after each group
 
 	insertEvent, insertBody driver.StmtExecContext
 }
 
-func newWriter(ctx context.Context, db *sql.DB, o Options, committed func()) (*writer, error) {
+func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)) (*writer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	w := &writer{
-		conn:     conn,
-		tx:       &tx{conn: conn, prepared: map[string]*sql.Stmt{}},
-		queue:    make(chan *write, o.QueueRows),
-		maxBytes: o.QueueBytes,
-		stop:     make(chan struct{}),
-		finished: make(chan struct{}),
+		conn:      conn,
+		tx:        &tx{conn: conn, prepared: map[string]*sql.Stmt{}},
+		queue:     make(chan *write, o.QueueRows),
+		maxBytes:  o.QueueBytes,
+		stop:      make(chan struct{}),
+		finished:  make(chan struct{}),
 		committed: committed,
 	}
 	if w.insertEvent, err = w.prepareRaw(`INSERT INTO events (id, shop, source, topic, webhook_id, event_id, headers, triggered_at, received_at, size)
@@ -151,8 +152,8 @@ func (w *writer) submit(ctx context.Context, x *write, wait bool) error {
 
 // apply runs change in a group commit. An error of change takes back its own
 // writes only.
-func (w *writer) apply(ctx context.Context, change func(*tx) error) error {
-	return w.submit(ctx, &write{apply: change}, true)
+func (w *writer) apply(ctx context.Context, wakes Topic, change func(*tx) error) error {
+	return w.submit(ctx, &write{apply: change, wakes: wakes}, true)
 }
 
 // close stops taking writes, finishes those that are queued, and returns.
@@ -205,14 +206,16 @@ func (w *writer) commit(group []*write) {
 	w.between.Lock()
 	err := w.tryCommit(group)
 	w.between.Unlock()
+	var wakes Topic
 	for _, x := range group {
 		if err != nil {
 			x.err = err
 		}
+		wakes |= x.wakes
 		close(x.done)
 	}
 	if err == nil {
-		w.committed()
+		w.committed(wakes)
 	}
 }
 

@@ -1,0 +1,392 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/toml/v2"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/v2"
+)
+
+// envPrefix starts every variable that overrides a key: GAPLESS_SERVER__LISTEN.
+const envPrefix = "GAPLESS_"
+
+// maxReferenced bounds a file read through a file: reference, in bytes.
+const maxReferenced = 64 << 10
+
+// loader carries one config from its sources to the checked value and collects
+// every problem on the way.
+type loader struct {
+	dir      string // file: references start here
+	env      map[string]string
+	kinds    map[string]func() any
+	refs     references
+	problems ConfigError
+}
+
+func newLoader(dir string, environ []string, kinds map[string]func() any) *loader {
+	l := &loader{dir: dir, env: map[string]string{}, kinds: kinds, refs: references{}}
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		l.env[name] = value
+	}
+	return l
+}
+
+// parse reads the TOML document into a tree of map[string]any, []any and
+// values, or notes where it stops being TOML.
+func (l *loader) parse(doc []byte) (map[string]any, bool) {
+	tree, err := toml.Parser().Unmarshal(bytes.TrimPrefix(doc, []byte("\ufeff")))
+	if err == nil {
+		if tree == nil {
+			tree = map[string]any{}
+		}
+		return tree, true
+	}
+	// What strconv says holds the value, which may be a secret.
+	what, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "toml: "), ": strconv.")
+	key := "the file"
+	var at interface{ Position() (row, column int) }
+	if errors.As(err, &at) {
+		row, column := at.Position()
+		key = fmt.Sprintf("line %d, column %d", row, column)
+	}
+	l.add(key, "this is not TOML: "+what, `a setting is written key = "text", a section [name]`)
+	return nil, false
+}
+
+// override lays the variables GAPLESS_SECTION__KEY over the tree. A variable
+// without a double underscore is left to env: references.
+func (l *loader) override(tree map[string]any) {
+	var paths [][]string
+	for name := range l.env {
+		rest, ours := strings.CutPrefix(name, envPrefix)
+		if path := strings.Split(rest, "__"); ours && len(path) > 1 {
+			paths = append(paths, path)
+		}
+	}
+	// Shorter numbers first, so that SHOPS__9 makes its entry before SHOPS__10.
+	slices.SortFunc(paths, func(a, b []string) int {
+		return slices.CompareFunc(a, b, func(x, y string) int {
+			return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+		})
+	})
+	for _, path := range paths {
+		name := envPrefix + strings.Join(path, "__")
+		if _, err := put(tree, path, l.env[name]); err != nil {
+			l.add(name, err.Error(), "correct the variable's name or unset it")
+		}
+	}
+}
+
+// put returns node with value at path; tables and list entries that are not
+// there yet are made.
+func put(node any, path []string, value string) (any, error) {
+	if len(path) == 0 {
+		return value, nil
+	}
+	segment, rest := path[0], path[1:]
+	_, notNumber := strconv.ParseUint(segment, 10, 31)
+	switch n := node.(type) {
+	case map[string]any:
+		key := keyIn(n, segment)
+		child, err := put(n[key], rest, value)
+		if err == nil {
+			n[key] = child
+		}
+		return n, err
+	case []any:
+		i, err := indexIn(n, segment)
+		if err != nil {
+			return n, err
+		}
+		if i == len(n) {
+			n = append(n, nil)
+		}
+		n[i], err = put(n[i], rest, value)
+		return n, err
+	case nil:
+		if notNumber == nil {
+			return put([]any{}, path, value)
+		}
+		return put(map[string]any{}, path, value)
+	}
+	return node, fmt.Errorf("nothing can be set below a single value (at %s)", segment)
+}
+
+// keyIn finds the key that segment spells, or makes one of it.
+func keyIn(table map[string]any, segment string) string {
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		if envName(key) == segment {
+			return key
+		}
+	}
+	return strings.ToLower(segment)
+}
+
+// indexIn finds the list entry that segment addresses by number or by name;
+// len(list) stands for a new one.
+func indexIn(list []any, segment string) (int, error) {
+	if i, err := strconv.ParseUint(segment, 10, 31); err == nil {
+		if int(i) > len(list) {
+			return 0, fmt.Errorf("the list has %d entries, so the next new one is number %d, not %d", len(list), len(list), i)
+		}
+		return int(i), nil
+	}
+	for i, entry := range list {
+		table, _ := entry.(map[string]any)
+		if name, ok := table["name"].(string); ok && envName(name) == segment {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("no entry has the name %s", segment)
+}
+
+// envName spells a key or name as environment variables do: ACME_EU for acme-eu.
+func envName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(name))
+}
+
+// resolve replaces every "env:NAME" and "file:PATH" below node by what it
+// stands for and returns node.
+func (l *loader) resolve(key string, node any) any {
+	switch n := node.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(n)) {
+			n[name] = l.resolve(join(key, name), n[name])
+		}
+	case []any:
+		for i := range n {
+			n[i] = l.resolve(fmt.Sprintf("%s[%d]", key, i), n[i])
+		}
+	case string:
+		return l.reference(key, n)
+	}
+	return node
+}
+
+// reference returns what text stands for: itself, or "" where it refers to
+// something that is not there.
+func (l *loader) reference(key, text string) string {
+	var value string
+	if name, ok := strings.CutPrefix(text, "env:"); ok {
+		if value, ok = l.env[name]; !ok {
+			l.add(key, "the environment has no variable "+name, "set it, or correct the name after env:")
+		}
+	} else if path, ok := strings.CutPrefix(text, "file:"); ok {
+		content, err := l.readReferenced(path)
+		if err != nil {
+			l.add(key, "this file can't be read: "+err.Error(), "correct the path after file: or who may read it")
+		}
+		value = content
+	} else {
+		return text
+	}
+	if value != "" {
+		l.refs[value] = text
+	}
+	return value
+}
+
+// readReferenced returns the trimmed content of a small regular file. Anything
+// else could block or never end.
+func (l *loader) readReferenced(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(l.dir, path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxReferenced {
+		return "", fmt.Errorf("%s is not a regular file of at most %d bytes", path, maxReferenced)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxReferenced))
+	return strings.TrimSpace(string(content)), err
+}
+
+// decode fills a Config from the tree over the defaults.
+func (l *loader) decode(tree map[string]any) *Config {
+	tree = l.merge(defaults, tree)
+	l.mergeEach(shopDefaults, tree["shops"])
+	l.mergeEach(erpDefaults, tree["erps"])
+
+	c := &Config{references: l.refs}
+	l.unknownKeys("", tree, reflect.TypeFor[Config](), "koanf")
+	l.into(c, tree, "", "koanf")
+	entries, _ := tree["erps"].([]any)
+	for i := range c.ERPs {
+		if entry, ok := entries[i].(map[string]any); ok {
+			c.ERPs[i].Settings = l.settings(entry, c.ERPs[i].Kind, fmt.Sprintf("erps[%d]", i))
+		}
+	}
+	return c
+}
+
+// mergeEach fills the defaults into every entry of a list of tables.
+func (l *loader) mergeEach(defaults map[string]any, list any) {
+	entries, _ := list.([]any)
+	for i, entry := range entries {
+		if table, ok := entry.(map[string]any); ok {
+			entries[i] = l.merge(defaults, table)
+		}
+	}
+}
+
+// merge returns the tree laid over the defaults, whose keys are dotted paths.
+func (l *loader) merge(defaults, tree map[string]any) map[string]any {
+	k := koanf.New(".")
+	err := errors.Join(
+		k.Load(confmap.Provider(defaults, "."), nil),
+		k.Load(confmap.Provider(tree, ""), nil))
+	if err != nil {
+		l.add("defaults", "they can't be merged with the file: "+err.Error(), "")
+	}
+	return k.Raw()
+}
+
+// settings returns the kind's own settings filled from an [[erps]] entry. They
+// may name shared keys such as url again and get them too.
+func (l *loader) settings(entry map[string]any, kind, key string) any {
+	zero, known := l.kinds[kind]
+	if !known {
+		return nil
+	}
+	settings := zero()
+	l.into(settings, entry, key, "toml")
+	return settings
+}
+
+// into fills a struct, whose fields carry the tag, from the table at key and
+// notes every value that does not fit.
+func (l *loader) into(target any, table map[string]any, key, tag string) {
+	k := koanf.New(".")
+	err := k.Load(confmap.Provider(table, ""), nil)
+	if err == nil {
+		err = k.UnmarshalWithConf("", target, koanf.UnmarshalConf{Tag: tag, DecoderConfig: &mapstructure.DecoderConfig{
+			DecodeHook:           mapstructure.DecodeHookFuncType(l.convert),
+			IgnoreUntaggedFields: true,
+			MatchName:            func(a, b string) bool { return a == b },
+		}})
+	}
+	l.addDecodeErrors(key, err)
+}
+
+// addDecodeErrors takes mapstructure's tree of errors apart.
+func (l *loader) addDecodeErrors(key string, err error) {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) {
+		for _, err := range many.Unwrap() {
+			l.addDecodeErrors(key, err)
+		}
+		return
+	}
+	if err == nil {
+		return
+	}
+	// The text of other errors may hold the value, so it is not repeated.
+	p := Problem{Problem: "this value does not fit here", Fix: "compare config.example.toml"}
+	errors.As(err, &p)
+	var at *mapstructure.DecodeError
+	if errors.As(err, &at) {
+		key = join(key, at.Name())
+	}
+	l.add(key, p.Problem, p.Fix)
+}
+
+// field is one key that a table may hold.
+type field struct {
+	typ reflect.Type
+	tag string // that names the keys below it
+}
+
+// fieldsOf lists the keys of a struct whose fields carry the tag.
+func fieldsOf(t reflect.Type, tag string) map[string]field {
+	fields := map[string]field{}
+	for f := range t.Fields() {
+		name, option, _ := strings.Cut(f.Tag.Get(tag), ",")
+		if option == "squash" {
+			maps.Copy(fields, fieldsOf(f.Type, tag))
+		} else if name != "" && name != "-" {
+			fields[name] = field{f.Type, tag}
+		}
+	}
+	return fields
+}
+
+// unknownKeys notes every key below node that the type t has no field for.
+func (l *loader) unknownKeys(key string, node any, t reflect.Type, tag string) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch n := node.(type) {
+	case []any:
+		for i := 0; i < len(n) && t.Kind() == reflect.Slice; i++ {
+			l.unknownKeys(fmt.Sprintf("%s[%d]", key, i), n[i], t.Elem(), tag)
+		}
+	case map[string]any:
+		if t == reflect.TypeFor[ERPConfig]() {
+			l.unknownERPKeys(key, n)
+		} else if t.Kind() == reflect.Struct {
+			l.unknownIn(key, n, fieldsOf(t, tag))
+		}
+	}
+}
+
+// unknownERPKeys takes the kind's own keys as known too. Of an unknown kind
+// none can be judged.
+func (l *loader) unknownERPKeys(key string, entry map[string]any) {
+	kind, _ := entry["kind"].(string)
+	zero, known := l.kinds[kind]
+	if !known {
+		return
+	}
+	fields := fieldsOf(reflect.TypeOf(zero()).Elem(), "toml")
+	maps.Copy(fields, fieldsOf(reflect.TypeFor[ERPConfig](), "koanf"))
+	l.unknownIn(key, entry, fields)
+}
+
+func (l *loader) unknownIn(key string, table map[string]any, fields map[string]field) {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if f, known := fields[name]; known {
+			l.unknownKeys(join(key, name), table[name], f.typ, f.tag)
+			continue
+		}
+		names := slices.Sorted(maps.Keys(fields))
+		if near := nearest(name, names); near != "" {
+			l.add(join(key, name), "unknown key", "did you mean "+near+"?")
+		} else {
+			l.add(join(key, name), "unknown key", "known here: "+strings.Join(names, ", "))
+		}
+	}
+}
+
+// join returns the path of name below key.
+func join(key, name string) string {
+	if key == "" || name == "" {
+		return key + name
+	}
+	return key + "." + name
+}

@@ -1,0 +1,72 @@
+package tryton
+
+import (
+	"context"
+	"time"
+
+	"gapless/erp"
+)
+
+// Adapter is one Tryton database seen as one user. It is safe for concurrent use.
+type Adapter struct {
+	settings Settings
+	client   *client
+	known    *cache
+}
+
+var _ erp.Adapter = (*Adapter)(nil)
+
+// Tier is B: see the package's comment.
+func (a *Adapter) Tier() erp.Tier { return erp.TierB }
+
+// Settle is how long a request may still take effect after its client has
+// gone. The engine waits that long after an ambiguous call before it looks up.
+func (a *Adapter) Settle() time.Duration { return a.settings.LongestRequest }
+
+func (a *Adapter) conn(t *erp.Transcript) conn { return conn{a.client, t} }
+
+// Lookup finds the sales that bear the reference.
+func (a *Adapter) Lookup(ctx context.Context, ref string, t *erp.Transcript) ([]erp.Found, error) {
+	rows, err := a.sales(ctx, a.conn(t), ref)
+	if err != nil {
+		return nil, err
+	}
+	var found []erp.Found
+	for _, s := range rows {
+		found = append(found, s.found(a.settings.State))
+	}
+	return found, nil
+}
+
+// pageSize is how many sales one call of List reads.
+const pageSize = 200
+
+// List yields the sales with a reference that changed at or after since, by
+// id. It starts earlier by the longest a request may run: Tryton stamps a
+// record when the request begins and shows it when it ends.
+func (a *Adapter) List(ctx context.Context, since time.Time, yield func(erp.Found) error) error {
+	c, from := a.conn(nil), stamp{since.Add(-a.settings.LongestRequest)}
+	for last := int64(0); ; {
+		domain := []any{
+			[]any{"id", ">", last}, []any{"reference", "!=", nil},
+			[]any{"OR", []any{[]any{"write_date", ">=", from}}, []any{[]any{"create_date", ">=", from}}},
+		}
+		rows, err := a.readSales(ctx, c, ask("model.sale.sale.search_read",
+			domain, 0, pageSize, []any{[]any{"id", "ASC"}}, saleFields))
+		if err != nil {
+			return err
+		}
+		for _, s := range rows {
+			last = s.ID
+			if s.replaced() {
+				continue
+			}
+			if err := yield(s.found(a.settings.State)); err != nil {
+				return err
+			}
+		}
+		if len(rows) < pageSize {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package tryton
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/erp"
+)
+
+func good() Settings {
+	return Settings{URL: "https://erp.example.com/", Database: "erp", User: "sync", Password: "secret-Qx7"}
+}
+
+func TestAllProblemsOfTheSettingsAtOnce(t *testing.T) {
+	_, err := New(Settings{
+		URL: "erp.example.com", State: "shipped", Timeout: -1, LongestRequest: -1,
+		User: "a:b", Password: "", Taxes: map[string]string{"IVA": "", "iva": "x"},
+	}, http.DefaultClient, time.Now)
+	keys := map[string]bool{}
+	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		collect(t, e, keys)
+	}
+	for _, key := range []string{"url", "database", "user", "password", "state", "taxes", "timeout", "longest_request"} {
+		require.Contains(t, keys, key)
+	}
+}
+
+// collect walks through errors joined in errors.
+func collect(t *testing.T, err error, keys map[string]bool) {
+	if joined, several := err.(interface{ Unwrap() []error }); several {
+		for _, e := range joined.Unwrap() {
+			collect(t, e, keys)
+		}
+		return
+	}
+	var s *erp.SettingError
+	require.True(t, errors.As(err, &s), "%T", err)
+	require.NotEmpty(t, s.Problem)
+	require.NotEmpty(t, s.Fix)
+	keys[s.Key] = true
+}
+
+func TestDefaults(t *testing.T) {
+	a, err := New(good(), http.DefaultClient, time.Now)
+	require.NoError(t, err)
+	require.Equal(t, stateConfirmed, a.settings.State)
+	require.Equal(t, "https://erp.example.com", a.settings.URL)
+	require.Equal(t, 2*time.Minute, a.Settle())
+	require.Equal(t, erp.TierB, a.Tier())
+}

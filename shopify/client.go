@@ -1,0 +1,195 @@
+package shopify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"regexp"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	domainForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*\.myshopify\.com$`)
+	versionForm = regexp.MustCompile(`^20\d\d-(01|04|07|10)$`)
+)
+
+// ClientConfig says which shop a Client talks to, and as whom: AccessToken, or
+// ClientID and ClientSecret for the client credentials grant.
+type ClientConfig struct {
+	Domain       string // acme.myshopify.com
+	AccessToken  string
+	ClientID     string
+	ClientSecret string
+	APIVersion   string // 2026-10
+	APIURL       string // replaces https://DOMAIN, for tests and sandboxes
+
+	HTTP   *http.Client                               // nil: one with a timeout of 30 s
+	Now    func() time.Time                           // nil: time.Now
+	Wait   func(context.Context, time.Duration) error // nil: a timer; ends early with ctx
+	Jitter func() float64                             // [0,1), spreads retries; nil: math/rand
+	Log    *slog.Logger                               // nil: nothing is logged
+}
+
+// Client asks one shop's GraphQL Admin API. It keeps to the shop's rate limit,
+// lets urgent queries go first, and repeats what failed for a moment. It is safe
+// for concurrent use.
+type Client struct {
+	domain  string
+	version string
+	http    *http.Client
+	budget  *budget
+	wait    func(context.Context, time.Duration) error
+	jitter  func() float64
+	log     *slog.Logger
+	seen    atomic.Pointer[string]
+}
+
+// NewClient makes a client. It sends nothing yet.
+func NewClient(cfg ClientConfig) (*Client, error) {
+	if !domainForm.MatchString(cfg.Domain) {
+		return nil, fmt.Errorf("shopify: domain %q is not of the form your-shop.myshopify.com", cfg.Domain)
+	}
+	if !versionForm.MatchString(cfg.APIVersion) {
+		return nil, fmt.Errorf("shopify: api_version %q is not a quarterly version such as 2026-10", cfg.APIVersion)
+	}
+	base, err := baseURL(cfg)
+	if err != nil {
+		return nil, err
+	}
+	setDefaults(&cfg)
+	c := &Client{
+		domain:  cfg.Domain,
+		version: cfg.APIVersion,
+		budget:  &budget{now: cfg.Now, wait: cfg.Wait, costs: map[string]float64{}},
+		wait:    cfg.Wait,
+		jitter:  cfg.Jitter,
+		log:     cfg.Log.With("shop", cfg.Domain),
+	}
+	inner := *cfg.HTTP
+	inner.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	tokens, err := newTokens(cfg, base, &inner)
+	if err != nil {
+		return nil, err
+	}
+	outer := inner
+	outer.Transport = &transport{client: c, base: base, tokens: tokens, next: roundTripper(inner)}
+	c.http = &outer
+	return c, nil
+}
+
+func setDefaults(cfg *ClientConfig) {
+	if cfg.HTTP == nil {
+		cfg.HTTP = &http.Client{Timeout: 30 * time.Second}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Wait == nil {
+		cfg.Wait = sleep
+	}
+	if cfg.Jitter == nil {
+		cfg.Jitter = rand.Float64
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// baseURL is where the shop is reached. Its path ends in a slash, without which
+// JoinPath makes a relative one.
+func baseURL(cfg ClientConfig) (*url.URL, error) {
+	if cfg.APIURL == "" {
+		return &url.URL{Scheme: "https", Host: cfg.Domain, Path: "/"}, nil
+	}
+	base, err := url.Parse(cfg.APIURL)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, errors.New("shopify: api_url is not an http or https address")
+	}
+	return base.JoinPath("/"), nil
+}
+
+func roundTripper(c http.Client) http.RoundTripper {
+	if c.Transport == nil {
+		return http.DefaultTransport
+	}
+	return c.Transport
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// SeenVersion is the API version that Shopify answered with last, empty before
+// the first answer. One that differs from the configured version means that the
+// latter is retired and Shopify answers with a newer one.
+func (c *Client) SeenVersion() string {
+	if seen := c.seen.Load(); seen != nil {
+		return *seen
+	}
+	return ""
+}
+
+// sawVersion keeps the version of an answer, and says so once where it is not
+// the one asked for.
+func (c *Client) sawVersion(version string) {
+	if version == "" {
+		return
+	}
+	before := c.seen.Swap(&version)
+	if version != c.version && (before == nil || *before != version) {
+		c.log.Warn("Shopify answers with another API version; set api_version to a supported one", "asked", c.version, "answered", version)
+	}
+}
+
+// Shop is what Gapless needs to know of a shop.
+type Shop struct {
+	Name     string
+	Domain   string   // acme.myshopify.com
+	Currency string   // ISO 4217
+	Timezone string   // IANA name; the shop's days end by it
+	Scopes   []string // granted to this app
+}
+
+// Shop asks who the shop is and what the token may do.
+func (c *Client) Shop(ctx context.Context) (Shop, error) {
+	n, err := c.ask(ctx, shopDocument, nil, Refetch)
+	if err != nil {
+		return Shop{}, fmt.Errorf("asking about the shop: %w", err)
+	}
+	shop := n.object("shop")
+	out := Shop{
+		Name:     shop.text("name"),
+		Domain:   shop.text("myshopifyDomain"),
+		Currency: shop.text("currencyCode"),
+		Timezone: shop.text("ianaTimezone"),
+	}
+	for _, scope := range n.object("currentAppInstallation").objects("accessScopes") {
+		out.Scopes = append(out.Scopes, scope.text("handle"))
+	}
+	return out, nil
+}
+
+// ask runs a document and reads its data. Data with holes is an error here.
+func (c *Client) ask(ctx context.Context, doc document, vars map[string]any, p Priority) (node, error) {
+	data, err := c.run(ctx, doc, vars, p)
+	if err != nil {
+		return node{}, err
+	}
+	return parseObject(data)
+}
+
+// gid is the global id of an object: gid://shopify/Order/1.
+func gid(kind string, id int64) string { return fmt.Sprintf("gid://shopify/%s/%d", kind, id) }

@@ -1,0 +1,45 @@
+package shopify
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestVersionIsTimeAndContent(t *testing.T) {
+	o, err := DecodeRESTOrder(fixture(t, "full.rest"))
+	require.NoError(t, err)
+	require.Regexp(t, `^[0-9a-f]{16}$`, o.Hash())
+	require.Equal(t, "2026-11-23T04:59:59Z/"+o.Hash()[:8], o.Version())
+
+	hash := o.Hash()
+	o.Lines[0].CurrentQuantity--
+	require.NotEqual(t, hash, o.Hash(), "content counts")
+	o.Lines[0].CurrentQuantity++
+	require.Equal(t, hash, o.Hash())
+	o.UpdatedAt = o.UpdatedAt.Add(time.Second)
+	require.NotEqual(t, hash, o.Hash(), "time counts")
+}
+
+func TestRedactForgetsThePerson(t *testing.T) {
+	o, err := DecodeRESTOrder(fixture(t, "full.rest"))
+	require.NoError(t, err)
+	o.Phone = "+31611111111"
+	o.Redact()
+
+	left, err := json.Marshal(o)
+	require.NoError(t, err)
+	for _, personal := range []string{"Ada", "Voorbeeld", "ada@example.com", "+316", "Kade", "Utrecht", "3511", "ring twice", "engraving", "gift\"", "too small"} {
+		require.NotContains(t, string(left), personal)
+	}
+	require.Equal(t, &Customer{ID: 9007199254740993777}, o.Customer)
+	require.Equal(t, &Address{CountryCode: "NL"}, o.Billing)
+	require.Equal(t, &Address{CountryCode: "NL", ProvinceCode: "UT"}, o.Shipping)
+	require.Equal(t, money("137.45"), o.Total, "the books stay")
+
+	bare := &Order{}
+	bare.Redact()
+	require.Equal(t, &Order{}, bare)
+}

@@ -1,0 +1,197 @@
+package shopifytest_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"gapless/shopify"
+	"gapless/shopify/shopifytest"
+)
+
+var opened = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// lived is a shop with orders in all states, a client of it, and the clock.
+func lived(t *testing.T, opt shopifytest.Options, acts int) (*shopifytest.Shop, *shopify.Client, *time.Time) {
+	t.Helper()
+	now := opened
+	opt.Now = func() time.Time { return now }
+	opt.BucketSize, opt.RestoreRate = 2_000_000_000, 2_000_000_000
+	shop := shopifytest.New(opt)
+	for n := range acts {
+		shop.Act()
+		if n%3 == 0 {
+			now = now.Add(time.Second)
+		}
+	}
+	server := httptest.NewServer(shop)
+	t.Cleanup(server.Close)
+	client, err := shopify.NewClient(shopify.ClientConfig{
+		Domain: "pretend.myshopify.com", AccessToken: "pretend-token", APIVersion: "2026-10", APIURL: server.URL,
+		HTTP: server.Client(), Now: opt.Now, Wait: func(context.Context, time.Duration) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shop, client, &now
+}
+
+// The heart of it: whichever way an order comes, it is the same order.
+func TestBothRenderingsDecodeToEqualOrders(t *testing.T) {
+	yen := shopifytest.SimpleMarket("JPY", 10000, 8000)
+	yen.Exchange = []shopifytest.Exchange{{Currency: "USD", Rate: 66}, {Currency: "KWD", Rate: 20}}
+	for name, market := range map[string]shopifytest.Market{
+		"dollars, all over the world": shopifytest.DefaultMarket(),
+		"euros, plain":                shopifytest.SimpleMarket("EUR", 21000, 10000),
+		"yen":                         yen,
+		"dinars":                      shopifytest.SimpleMarket("KWD", 5000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			shop, client, _ := lived(t, shopifytest.Options{Market: market, Seed: 42}, 1800)
+			compared := 0
+			for _, o := range shop.Orders() {
+				if compareRenderings(t, shop, client, o) {
+					compared++
+				}
+			}
+			if compared < len(shop.Orders())*4/5 {
+				t.Fatalf("only %d of %d orders could be compared", compared, len(shop.Orders()))
+			}
+		})
+	}
+}
+
+func compareRenderings(t *testing.T, shop *shopifytest.Shop, client *shopify.Client, o shopifytest.Snapshot) bool {
+	t.Helper()
+	body, err := client.Order(t.Context(), o.ID, 0)
+	if err != nil {
+		t.Fatalf("fetching %s: %v", o.Name, err)
+	}
+	graphQL, err := shopify.DecodeGraphQLOrder(body)
+	if err != nil {
+		t.Fatalf("GraphQL %s: %v", o.Name, err)
+	}
+	if graphQL.ID != o.ID || !graphQL.UpdatedAt.Equal(o.UpdatedAt) || graphQL.Test != o.Test || (graphQL.CancelledAt != nil) != o.Cancelled {
+		t.Fatalf("%s: the shop says %+v, the decoder %+v", o.Name, o, graphQL)
+	}
+	if got := graphQL.CurrentTotal.Shop; !got.Equal(decimal.RequireFromString(o.Total)) {
+		t.Fatalf("%s: total %s, want %s", o.Name, got, o.Total)
+	}
+	rest, err := shopify.DecodeRESTOrder(shop.REST(o.ID))
+	if errors.Is(err, shopify.ErrRefundMoney) && graphQL.Currency != graphQL.PresentmentCurrency {
+		return false // only GraphQL can tell
+	}
+	if err != nil {
+		t.Fatalf("REST %s: %v", o.Name, err)
+	}
+	if want, got := encode(t, rest), encode(t, graphQL); want != got {
+		t.Fatalf("%s differs\nREST    %s\nGraphQL %s", o.Name, want, got)
+	}
+	return true
+}
+
+func encode(t *testing.T, o *shopify.Order) string {
+	t.Helper()
+	body, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func TestTheClientListsEveryOrderOfAWindow(t *testing.T) {
+	shop, client, now := lived(t, shopifytest.Options{Seed: 3}, 1500)
+	got := map[int64]time.Time{}
+	err := client.OrdersUpdated(t.Context(), opened, now.Add(time.Hour), 0, func(page []shopify.OrderHead) error {
+		for _, h := range page {
+			got[h.ID] = h.UpdatedAt
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	orders := shop.Orders()
+	if len(got) != len(orders) {
+		t.Fatalf("listed %d of %d orders", len(got), len(orders))
+	}
+	for _, o := range orders {
+		if !got[o.ID].Equal(o.UpdatedAt) {
+			t.Fatalf("%s listed at %s, not %s", o.Name, got[o.ID], o.UpdatedAt)
+		}
+	}
+}
+
+func TestTheClientSubscribesOnce(t *testing.T) {
+	shop, client, _ := lived(t, shopifytest.Options{}, 0)
+	topics := []string{"orders/create", "orders/updated", "refunds/create"}
+	for _, want := range []int{3, 0} {
+		changes, err := client.Subscribe(t.Context(), "https://orders.example.com/webhooks/shopify", topics)
+		if err != nil || len(changes) != want {
+			t.Fatalf("%d changes, want %d; %v", len(changes), want, err)
+		}
+	}
+	var got []string
+	for _, s := range shop.Subscriptions() {
+		got = append(got, s.Topic)
+	}
+	if !slices.Equal(got, topics) {
+		t.Fatalf("subscribed to %v", got)
+	}
+}
+
+// The real door checks what the sender signs, and the decoder takes all bodies.
+func TestTheDoorTakesWhatTheShopSends(t *testing.T) {
+	door, err := shopify.NewDoor([]shopify.DoorShop{{Name: "acme", Domain: "pretend.myshopify.com", Secrets: []string{"pretend-secret"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[shopify.Kind]int{}
+	door.Keep = func(_ context.Context, w *shopify.Webhook) (bool, error) {
+		m, err := shopify.DecodeWebhook(w.Topic, w.Body)
+		if err != nil {
+			t.Errorf("%s: %v", w.Topic, err)
+		}
+		kinds[m.Kind]++
+		return false, nil
+	}
+	receiver := httptest.NewServer(http.Handler(door))
+	defer receiver.Close()
+	shop := shopifytest.New(shopifytest.Options{Now: func() time.Time { return opened }, Client: receiver.Client()})
+	for _, topic := range []string{
+		"orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/fulfilled", "orders/edited", "orders/delete",
+		"refunds/create", "app/uninstalled", "bulk_operations/finish", "customers/redact", "customers/data_request", "shop/redact",
+	} {
+		shop.Subscribe(shopifytest.Subscription{Topic: topic, URI: receiver.URL, FromTOML: true})
+	}
+	for range 200 {
+		shop.Act()
+	}
+	shop.Delete(shop.Orders()[0].ID)
+	shop.Send("app/uninstalled", shop.Uninstalled())
+	shop.Send("bulk_operations/finish", shop.BulkFinished(1, "completed"))
+	shop.Send("customers/redact", shop.CustomersRedact(1, 2))
+	shop.Send("customers/data_request", shop.CustomersDataRequest(1, 2))
+	shop.Send("shop/redact", shop.ShopRedact())
+	if err := shop.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []shopify.Kind{
+		shopify.KindOrder, shopify.KindRefetch, shopify.KindDeleted, shopify.KindUninstalled, shopify.KindBulkFinished,
+		shopify.KindRedactCustomer, shopify.KindDataRequest, shopify.KindRedactShop,
+	} {
+		if kinds[k] == 0 {
+			t.Errorf("no webhook of kind %s got through", k)
+		}
+	}
+	if c := shop.Counts(); c[shopifytest.Failed] > 0 || c[shopifytest.Sent] != c[shopifytest.Queued] {
+		t.Errorf("counts: %v", c)
+	}
+}

@@ -1,0 +1,267 @@
+package shopifytest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// api is the state of the HTTP side. Shop.mu guards it.
+type api struct {
+	tokens  map[string]time.Time // token to the end of its life; zero: never
+	issued  int
+	points  float64 // left in the bucket
+	filled  time.Time
+	outages []Outage
+	calls   int
+}
+
+// Outage is one way in which the API fails a request.
+type Outage struct {
+	Status int           // answer this status with an HTML page
+	Cut    bool          // do the work, then break off in the middle of the answer
+	Slow   time.Duration // wait before answering
+	Deny   string        // answer this field with null and ACCESS_DENIED
+}
+
+func newAPI(opt Options) api {
+	return api{
+		tokens: map[string]time.Time{opt.AccessToken: {}},
+		points: float64(opt.BucketSize), filled: opt.Now(),
+	}
+}
+
+// Break makes the next n requests fail; calls add up, one after the other.
+func (s *Shop) Break(n int, o Outage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range n {
+		s.api.outages = append(s.api.outages, o)
+	}
+}
+
+// Calls is the number of API requests so far.
+func (s *Shop) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.api.calls
+}
+
+// RevokeTokens ends every token at once, the configured one included.
+func (s *Shop) RevokeTokens() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.api.tokens)
+}
+
+func (s *Shop) nextOutage() Outage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.api.calls++
+	if len(s.api.outages) == 0 {
+		return Outage{}
+	}
+	o := s.api.outages[0]
+	s.api.outages = s.api.outages[1:]
+	return o
+}
+
+// ServeHTTP answers the Admin GraphQL API and the token endpoint.
+func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o := s.nextOutage()
+	if o.Slow > 0 {
+		select {
+		case <-s.opt.After(o.Slow):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	switch {
+	case o.Status != 0:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(o.Status)
+		fmt.Fprintf(w, "<!DOCTYPE html><html><body><h1>%d %s</h1></body></html>", o.Status, http.StatusText(o.Status))
+	case o.Cut:
+		s.cut(w, r)
+	default:
+		s.route(w, r, o)
+	}
+}
+
+// cut does the work and breaks the connection halfway through the answer.
+func (s *Shop) cut(w http.ResponseWriter, r *http.Request) {
+	whole := &capture{header: w.Header()}
+	s.route(whole, r, Outage{})
+	w.Header().Set("Content-Length", fmt.Sprint(whole.Len()))
+	w.WriteHeader(whole.status)
+	_, _ = w.Write(whole.Bytes()[:whole.Len()/2])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// capture keeps an answer back.
+type capture struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+// Header and WriteHeader make it an http.ResponseWriter.
+func (c *capture) Header() http.Header { return c.header }
+
+// WriteHeader notes the status.
+func (c *capture) WriteHeader(status int) { c.status = status }
+
+func (s *Shop) route(w http.ResponseWriter, r *http.Request, o Outage) {
+	version, isGraphQL := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/admin/api/"), "/graphql.json")
+	switch {
+	case r.URL.Path == "/admin/oauth/access_token" && r.Method == http.MethodPost:
+		s.grant(w, r)
+	case strings.HasPrefix(r.URL.Path, "/admin/api/") && isGraphQL && r.Method == http.MethodPost:
+		w.Header().Set("X-Shopify-API-Version", s.served(version))
+		s.graphQL(w, r, o)
+	default:
+		answer(w, http.StatusNotFound, object{"errors": "Not Found"})
+	}
+}
+
+// supported are the versions that the shop serves in late 2026.
+var supported = []string{"2026-01", "2026-04", "2026-07", "2026-10"}
+
+// served is the version that answers: the one asked for, or, where that one has
+// retired, the oldest that is still served.
+func (s *Shop) served(version string) string {
+	if version == s.opt.APIVersion || slices.Contains(supported, version) || version == "unstable" {
+		return version
+	}
+	return supported[0]
+}
+
+func answer(w http.ResponseWriter, status int, doc object) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(encode(doc))
+}
+
+// maxRequest bounds what a request may send.
+const maxRequest = 1 << 20
+
+// request is the body of a GraphQL call.
+type request struct {
+	Query         string         `json:"query"`
+	OperationName string         `json:"operationName"`
+	Variables     map[string]any `json:"variables"`
+}
+
+func (s *Shop) graphQL(w http.ResponseWriter, r *http.Request, o Outage) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		answer(w, http.StatusRequestEntityTooLarge, object{"errors": "Request Entity Too Large"})
+		return
+	}
+	var ask request
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if decoder.Decode(&ask) != nil || ask.Query == "" {
+		answer(w, http.StatusBadRequest, object{"errors": object{"query": "Required parameter missing or invalid"}})
+		return
+	}
+	status, doc := s.ask(r.Header.Get("X-Shopify-Access-Token"), ask, o)
+	answer(w, status, doc)
+}
+
+// ask answers one GraphQL call for a token.
+func (s *Shop) ask(token string, ask request, o Outage) (int, object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.authorized(token) {
+		return http.StatusUnauthorized, object{"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
+	}
+	q := newQuery(s.schema, ask.Query, ask.OperationName, ask.Variables)
+	q.deny = o.Deny
+	return http.StatusOK, s.respond(q)
+}
+
+// respond runs a query within the budget.
+func (s *Shop) respond(q *query) object {
+	if len(q.errors) > 0 {
+		return object{"errors": q.errors}
+	}
+	cost := q.cost()
+	if cost > s.opt.MaxCost {
+		q.fail(fmt.Sprintf("Query cost is %d, which exceeds the single query max cost limit (%d).", cost, s.opt.MaxCost), "MAX_COST_EXCEEDED", nil, nil)
+		q.errors[0]["extensions"].(object)["cost"] = cost
+		q.errors[0]["extensions"].(object)["maxCost"] = s.opt.MaxCost
+		return object{"errors": q.errors}
+	}
+	s.refill()
+	if float64(cost) > s.api.points {
+		q.fail("Throttled", "THROTTLED", nil, nil)
+		return object{"errors": q.errors, "extensions": s.costs(cost, nil)}
+	}
+	doc := s.execute(q)
+	s.api.points -= float64(q.spent)
+	doc["extensions"] = s.costs(cost, q.spent)
+	return doc
+}
+
+// refill adds what has leaked back into the bucket since the last time.
+func (s *Shop) refill() {
+	now := s.opt.Now()
+	if since := now.Sub(s.api.filled).Seconds(); since > 0 {
+		s.api.points = min(float64(s.opt.BucketSize), s.api.points+since*float64(s.opt.RestoreRate))
+		s.api.filled = now
+	}
+}
+
+func (s *Shop) costs(requested int, actual any) object {
+	return object{"cost": object{
+		"requestedQueryCost": requested, "actualQueryCost": actual,
+		"throttleStatus": object{
+			"maximumAvailable": float64(s.opt.BucketSize), "currentlyAvailable": int(s.api.points), "restoreRate": float64(s.opt.RestoreRate),
+		},
+	}}
+}
+
+func (s *Shop) authorized(token string) bool {
+	ends, ok := s.api.tokens[token]
+	return ok && (ends.IsZero() || s.opt.Now().Before(ends))
+}
+
+// grant answers the client credentials grant, in JSON or as a form.
+func (s *Shop) grant(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
+	ask := map[string]string{}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		_ = json.NewDecoder(r.Body).Decode(&ask) // an empty ask is refused below
+	} else {
+		for _, key := range []string{"client_id", "client_secret", "grant_type"} {
+			ask[key] = r.PostFormValue(key)
+		}
+	}
+	switch {
+	case ask["grant_type"] != "client_credentials":
+		answer(w, http.StatusBadRequest, object{"error": "unsupported_grant_type"})
+	case s.opt.ClientID == "" || ask["client_id"] != s.opt.ClientID || ask["client_secret"] != s.opt.ClientSecret:
+		answer(w, http.StatusBadRequest, object{"error": "application_cannot_be_found"})
+	default:
+		answer(w, http.StatusOK, object{
+			"access_token": s.issue(), "scope": "read_orders,read_customers,read_locations",
+			"expires_in": int(s.opt.TokenTTL.Seconds()),
+		})
+	}
+}
+
+func (s *Shop) issue() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.api.issued++
+	token := fmt.Sprintf("pretend-grant-%d", s.api.issued)
+	s.api.tokens[token] = s.opt.Now().Add(s.opt.TokenTTL)
+	return token
+}

@@ -1,0 +1,414 @@
+package ordersync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gapless/erp"
+	"gapless/shopify"
+	"gapless/store"
+)
+
+// attempt brings one claimed delivery as far as it gets now, and settles it with
+// exactly one change of state. calls outlives a stop; stop ends the waiting.
+func (l *lane) attempt(calls, stop context.Context, c store.Claim) {
+	a := &attempt{lane: l, claim: c, calls: calls, stop: stop}
+	settle := a.run()
+	settle.DeliveryKey, settle.Token = c.DeliveryKey, c.Token
+	a.record(settle)
+}
+
+// attempt is one claim being worked on.
+type attempt struct {
+	*lane
+	claim       store.Claim
+	calls, stop context.Context
+
+	order erp.Order
+	doc   erp.Document
+	hash  string // of doc.Body
+	rule  *erp.Rule
+}
+
+// run is the walk of one attempt. Each step either goes on or says how the
+// delivery settles.
+func (a *attempt) run() store.Settle {
+	for _, step := range []func() *store.Settle{
+		a.mapOrder,   // the order in the ERP's terms, or parked
+		a.applyRules, // excluded, held, or on
+		a.skipSame,   // the ERP holds exactly this already
+		a.lookUp,     // where the last call's result is in doubt
+		a.send,       // intent, call, outcome
+	} {
+		if settled := step(); settled != nil {
+			return *settled
+		}
+	}
+	panic("send settles every delivery")
+}
+
+// as is the delivery as it was claimed, in another state: what a step doesn't
+// change stays.
+func (a *attempt) as(state string) *store.Settle {
+	d := a.claim.Delivery
+	return &store.Settle{
+		State: state, Held: d.Held, HeldBody: d.HeldBody, Verify: d.Verify, Present: d.Present, Ambiguous: !d.SentAt.IsZero(),
+		Tries: d.Tries, NextAt: a.engine.now(), ERPRef: d.ERPRef, ERPTotal: d.ERPTotal,
+	}
+}
+
+func (a *attempt) decision(step, outcome, detail string) *store.Decision {
+	return &store.Decision{At: a.engine.now(), Shop: a.claim.Shop, OrderID: a.claim.ID, Step: step, Outcome: outcome, Detail: detail}
+}
+
+func (a *attempt) park(step string, err error) *store.Settle {
+	s := a.as(store.StateParked)
+	problem := &erp.Problem{Reason: err.Error()}
+	errors.As(err, &problem)
+	s.Reason, s.Field, s.Hint = problem.Reason, problem.Field, problem.Hint
+	s.Decision = a.decision(step, "parked", problem.Error())
+	return s
+}
+
+func (a *attempt) mapOrder() *store.Settle {
+	var told shopify.Order
+	if err := json.Unmarshal(a.claim.Order.Content, &told); err != nil {
+		return a.park("mapping", fmt.Errorf("the stored order can't be read: %w", err))
+	}
+	var err error
+	if a.order, err = neutral(a.claim.Shop, &told); err != nil {
+		return a.park("mapping", err)
+	}
+	a.doc = erp.Document{Ref: a.order.Ref, Version: a.claim.Order.Version, Order: a.order, Cancelled: a.order.CancelledAt != nil, Exists: a.claim.Present}
+	return nil
+}
+
+// applyRules may turn the order away. If the ERP already holds a document for
+// an order that is now excluded, that document is cancelled first.
+func (a *attempt) applyRules() *store.Settle {
+	var err error
+	if a.rule, err = a.engine.rules.Decide(a.order); err != nil {
+		return a.park("rule", err)
+	}
+	if a.rule != nil && a.rule.Then == erp.Hold {
+		s := a.park("rule", &erp.Problem{Reason: fmt.Sprintf("held by the rule %q", a.rule.Name), Hint: "replay the order to send it once the rule lets it go"})
+		s.Rule = a.rule.Name
+		return s
+	}
+	if a.rule != nil && !a.claim.Present && a.claim.SentAt.IsZero() {
+		return a.excluded()
+	}
+	a.doc.Cancelled = a.doc.Cancelled || a.rule != nil
+	if a.doc.Body, err = a.Adapter.Map(a.order); err != nil {
+		return a.park("mapping", err)
+	}
+	sum := sha256.Sum256(a.doc.Body)
+	a.hash = hex.EncodeToString(sum[:8])
+	if a.doc.Cancelled {
+		a.hash += "-cancelled"
+	}
+	return nil
+}
+
+func (a *attempt) excluded() *store.Settle {
+	s := a.as(store.StateExcluded)
+	s.Rule, s.Verify, s.Ambiguous, s.Tries = a.rule.Name, false, false, 0
+	s.Decision = a.decision("rule", "excluded", "by the rule "+a.rule.Name)
+	return s
+}
+
+// skipSame spares the ERP a call that would change nothing: the order changed,
+// but nothing that the mapping uses.
+func (a *attempt) skipSame() *store.Settle {
+	if a.claim.Verify || !a.claim.SentAt.IsZero() || a.claim.HeldBody == "" || a.claim.HeldBody != a.hash {
+		return nil
+	}
+	s := a.delivered(a.claim.ERPRef, a.claim.ERPTotal)
+	s.Decision = a.decision("deliver", "unchanged", "the ERP holds a document with exactly this content")
+	return s
+}
+
+// delivered says that the ERP holds the document now.
+func (a *attempt) delivered(ref, total string) *store.Settle {
+	if a.rule != nil {
+		s := a.excluded()
+		s.Held, s.HeldBody, s.Present, s.ERPRef, s.ERPTotal = a.doc.Version, a.hash, true, ref, total
+		return s
+	}
+	s := a.as(store.StateDelivered)
+	s.Held, s.HeldBody, s.Verify, s.Present, s.Ambiguous, s.Tries = a.doc.Version, a.hash, false, true, false, 0
+	s.ERPRef, s.ERPTotal = ref, total
+	return s
+}
+
+// lookUp asks the ERP what it holds where the last call's result is not known,
+// or where somebody wants it verified.
+func (a *attempt) lookUp() *store.Settle {
+	if !a.claim.Verify {
+		return nil
+	}
+	if wait := a.claim.SentAt.Add(a.settle()).Sub(a.engine.now()); !a.claim.SentAt.IsZero() && wait > 0 {
+		s := a.as(store.StateUnknown) // a request whose client has gone may take effect until then
+		s.NextAt, s.Reason = a.engine.now().Add(wait), a.claim.Reason
+		return s
+	}
+	found, settled := a.askERP()
+	if settled != nil {
+		return settled
+	}
+	live := alive(found)
+	switch {
+	case len(live) > 1:
+		s := a.park("deliver", &erp.Problem{
+			Reason: fmt.Sprintf("the ERP holds %d live documents with the reference %s", len(live), a.doc.Ref), Field: "ref",
+			Hint: "keep one of them, cancel the others in the ERP, then replay the order",
+		})
+		s.Present = true
+		return s
+	case len(found) == 0:
+		return a.absent()
+	case len(live) == 1 && live[0].Version == a.doc.Version && !a.doc.Cancelled:
+		return a.delivered(live[0].ID, amountText(live[0].Total))
+	case len(live) == 1 && newerVersion(live[0].Version, a.doc.Version) && a.rule == nil:
+		return a.behind(live[0].Version)
+	}
+	a.doc.Exists = true
+	return nil
+}
+
+// askERP looks the reference up, with a slot and a record of its own.
+func (a *attempt) askERP() ([]erp.Found, *store.Settle) {
+	release, err := a.slot(a.stop)
+	if err != nil {
+		return nil, a.putBack("")
+	}
+	defer release()
+	note := store.Attempt{DeliveryKey: a.claim.DeliveryKey, Token: a.claim.Token, Action: store.ActionLookup, Ref: a.doc.Ref, Version: a.doc.Version, StartedAt: a.engine.now()}
+	if err := a.engine.store.Begin(a.calls, &note); err != nil {
+		return nil, a.putBack(err.Error())
+	}
+	ctx, cancel := context.WithTimeout(a.calls, a.Timeout)
+	defer cancel()
+	var t erp.Transcript
+	found, err := a.Adapter.Lookup(ctx, a.doc.Ref, &t)
+	out := a.outcome(note, &t)
+	switch {
+	case err != nil:
+		out.Result, out.Reason = string(erp.Retry), err.Error()
+		s := a.retry(err.Error(), 0)
+		s.AttemptID, s.Outcome = note.ID, &out
+		return nil, s
+	case len(found) > 0:
+		out.Result, out.ERPRef = "found", found[0].ID
+	default:
+		out.Result = "absent"
+	}
+	a.circuit.succeeded()
+	if err := a.engine.store.KeepOutcome(a.calls, note.ID, out); err != nil {
+		return nil, a.putBack(err.Error())
+	}
+	return found, nil
+}
+
+// absent goes on to send, except where the ERP's look-ups lag: then a person
+// must say whether the document of an ambiguous call will still turn up.
+func (a *attempt) absent() *store.Settle {
+	a.doc.Exists = false
+	if a.rule != nil {
+		return a.excluded()
+	}
+	if a.Adapter.Tier() != erp.TierC || a.claim.SentAt.IsZero() {
+		return nil
+	}
+	const probes = 5
+	if a.claim.Tries < probes {
+		s := a.as(store.StateUnknown)
+		s.Tries++
+		s.NextAt = a.engine.now().Add(a.settle())
+		s.Reason = "the last call's result is not known, and the ERP does not show the document yet"
+		return s
+	}
+	return a.park("deliver", &erp.Problem{
+		Reason: "a call to the ERP was not answered and its document does not show up; sending again could double the order",
+		Field:  "ref",
+		Hint:   "look for the reference " + a.doc.Ref + " in the ERP; replay the order once you are sure that it is not there",
+	})
+}
+
+// behind says that the ERP knows the order newer than we do: the store was
+// restored from a backup, or its webhooks were lost. Shopify tells what is true.
+func (a *attempt) behind(version string) *store.Settle {
+	now := a.engine.now()
+	s := a.as(store.StateDue)
+	s.Verify, s.Present, s.Ambiguous = true, true, false
+	s.NextAt = now.Add(a.engine.backoff(a.claim.Tries, a.RetryFirst, a.RetryMax))
+	s.Tries++
+	s.Reason = "the ERP holds a newer version (" + version + ") than Gapless knows; Shopify is asked for the order"
+	s.Refetch = &store.Refetch{OrderKey: a.claim.Order.OrderKey, Reason: "behind", AskedAt: now, NextAt: now}
+	return s
+}
+
+// send commits the intent, makes the call and settles by its outcome.
+func (a *attempt) send() *store.Settle {
+	release, err := a.slot(a.stop)
+	if err != nil {
+		return a.putBack("")
+	}
+	defer release()
+	note := store.Attempt{DeliveryKey: a.claim.DeliveryKey, Token: a.claim.Token, Action: store.ActionDeliver, Ref: a.doc.Ref, Version: a.doc.Version, BodyHash: a.hash, StartedAt: a.engine.now()}
+	if err := a.engine.store.Begin(a.calls, &note); err != nil {
+		return a.putBack("the intent could not be stored: " + err.Error())
+	}
+	ctx, cancel := context.WithTimeout(a.calls, a.Timeout)
+	defer cancel()
+	var t erp.Transcript
+	result := a.Adapter.Deliver(ctx, a.doc, &t)
+	out := a.outcome(note, &t)
+	out.Result, out.Reason, out.Field, out.Hint, out.ERPRef = string(result.Result), result.Reason, result.Field, result.Hint, result.ID
+	a.claim.SentAt = note.StartedAt
+	s := a.settled(result)
+	s.AttemptID, s.Outcome = note.ID, &out
+	a.engine.metrics.attempted(a.Name, string(result.Result), out.Duration)
+	return s
+}
+
+// settled is the one change of state that each outcome leads to.
+func (a *attempt) settled(r erp.Outcome) *store.Settle {
+	switch r.Result {
+	case erp.Created, erp.Updated, erp.Unchanged:
+		a.note(a.circuit.succeeded(), "the ERP answers again")
+		return a.delivered(r.ID, amountText(r.Total))
+	case erp.Rejected:
+		a.note(a.circuit.succeeded(), "the ERP answers again")
+		s := a.park("deliver", &erp.Problem{Reason: r.Reason, Field: r.Field, Hint: r.Hint})
+		s.Verify, s.Ambiguous = false, false
+		return s
+	case erp.Retry:
+		s := a.retry(r.Reason, r.After)
+		s.Ambiguous, s.Verify = false, a.claim.Verify
+		s.State = store.StateDue
+		return s
+	default:
+		return a.unknown(r.Reason)
+	}
+}
+
+// retry waits and tries again. What was ambiguous before stays so.
+func (a *attempt) retry(reason string, after time.Duration) *store.Settle {
+	a.failed(reason, after)
+	state := store.StateDue
+	if !a.claim.SentAt.IsZero() {
+		state = store.StateUnknown
+	}
+	s := a.as(state)
+	s.NextAt = a.engine.now().Add(max(after, a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
+	s.Tries++
+	s.Reason = reason
+	return s
+}
+
+// unknown waits until a look-up can tell.
+func (a *attempt) unknown(reason string) *store.Settle {
+	a.failed(reason, 0)
+	s := a.as(store.StateUnknown)
+	s.Verify, s.Ambiguous = true, true
+	s.NextAt = a.engine.now().Add(max(a.settle(), a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
+	s.Tries++
+	s.Reason = reason
+	return s
+}
+
+// putBack returns a claim that could not be worked on: we are stopping, or the
+// store refused the intent. Nothing has left.
+func (a *attempt) putBack(reason string) *store.Settle {
+	state := store.StateDue
+	if !a.claim.SentAt.IsZero() {
+		state = store.StateUnknown
+	}
+	s := a.as(state)
+	s.Reason = reason
+	if reason != "" {
+		s.NextAt = a.engine.now().Add(a.engine.backoff(0, a.RetryFirst, a.RetryMax))
+	}
+	return s
+}
+
+func (a *attempt) failed(reason string, after time.Duration) {
+	opened := a.circuit.failed(a.engine.now(), a.doc.Ref, reason, after)
+	if opened {
+		a.engine.log.Warn("the ERP fails again and again; attempts pause, one probe at a time", "erp", a.Name, "reason", reason)
+	}
+}
+
+func (a *attempt) note(yes bool, message string) {
+	if yes {
+		a.engine.log.Info(message, "erp", a.Name)
+	}
+}
+
+func (a *attempt) outcome(note store.Attempt, t *erp.Transcript) store.Outcome {
+	ended := a.engine.now()
+	exchanges, err := json.Marshal(t.Exchanges())
+	if err != nil { // strings and numbers: it can't
+		exchanges = nil
+	}
+	return store.Outcome{EndedAt: ended, Duration: ended.Sub(note.StartedAt), Exchanges: exchanges}
+}
+
+// record writes the settlement. The result of a call is worth waiting for: while
+// the disk is full it is kept in hand and tried again until the lease runs out;
+// after that the order is looked up, and nothing is lost but time.
+func (a *attempt) record(s store.Settle) {
+	deadline := a.claim.LeaseUntil
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := a.engine.store.Settle(a.calls, s)
+		if err == nil {
+			return
+		}
+		if errors.Is(err, store.ErrStale) {
+			a.engine.log.Warn("a result came after the attempt's lease had run out; the order is looked up instead", "shop", s.Shop, "order", s.ID)
+			return
+		}
+		if errors.Is(err, store.ErrClosed) || a.calls.Err() != nil || a.stop.Err() != nil || a.engine.now().After(deadline) {
+			a.engine.log.Error("the result of an attempt could not be stored; the order is looked up in the ERP next", "shop", s.Shop, "order", s.ID, "err", err)
+			return
+		}
+		a.engine.log.Error("the result of an attempt can't be stored; deliveries of this slot pause until it can", "shop", s.Shop, "order", s.ID, "err", err)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-a.stop.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func alive(found []erp.Found) []erp.Found {
+	var live []erp.Found
+	for _, f := range found {
+		if !f.Cancelled {
+			live = append(live, f)
+		}
+	}
+	return live
+}
+
+// newerVersion compares the moments that versions begin with.
+func newerVersion(a, b string) bool {
+	at, _, okA := strings.Cut(a, "/")
+	bt, _, okB := strings.Cut(b, "/")
+	return okA && okB && at > bt
+}
+
+func amountText(a *erp.Amount) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
+}

@@ -1,0 +1,21 @@
+// Package ordersync is the engine: it owns the flow of every order from the
+// moment something was heard about it until the ERP holds its newest version.
+//
+//	shopify.Door ─► store.Append ─► 200
+//	                     │
+//	    intake.go        ▼  decode; newer than what we know?
+//	                  orders ◄──── refetch.go: ask Shopify by id, where in doubt
+//	                     │  ▲
+//	                     │  └───── poll.go: what changed since we last looked?
+//	    deliver.go       ▼  wanted ≠ held
+//	      rules ─► mapping ─► look up ─► intent ─► call ─► one change of state
+//
+// Every arrow is a step: a method of Engine that does one bounded piece of work
+// and returns. Run drives the steps from goroutines that wait for the store to
+// change or for a moment to come; a test can drive them one by one.
+//
+// The states of a delivery are drawn in package store. What keeps them honest
+// here: the intent is durable before the call leaves; an answer that tells
+// nothing becomes unknown, and unknown is looked up before anything is sent
+// again; only the holder of the current token writes a result.
+package ordersync

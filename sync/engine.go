@@ -1,0 +1,206 @@
+package ordersync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gapless/erp"
+	"gapless/shopify"
+	"gapless/store"
+)
+
+// ShopClient is what the engine asks of a shop; *shopify.Client is one.
+type ShopClient interface {
+	Order(ctx context.Context, id int64, p shopify.Priority) (json.RawMessage, error)
+	OrdersUpdated(ctx context.Context, from, to time.Time, p shopify.Priority, page func([]shopify.OrderHead) error) error
+	Subscribe(ctx context.Context, uri string, topics []string) ([]shopify.SubscriptionChange, error)
+}
+
+// Shop is one Shopify shop.
+type Shop struct {
+	Name   string
+	ERP    string // the ERP that gets its orders
+	Client ShopClient
+	// Webhooks says whether Shopify can reach us; without, polling is all there is.
+	Webhooks    bool
+	PollEvery   time.Duration
+	PollOverlap time.Duration // how far behind its own clock Shopify's search index may be
+}
+
+// ERP is one ERP and how hard it may be driven.
+type ERP struct {
+	Name        string
+	Adapter     erp.Adapter
+	Concurrency int           // calls at once
+	Rate        rate.Limit    // attempts a second; 0: no limit
+	Timeout     time.Duration // of one attempt
+	// Longest is how long a request whose client has gone may still take
+	// effect; tier B waits that long before it looks up.
+	Longest    time.Duration
+	RetryFirst time.Duration // the first wait after a failure; each next one doubles
+	RetryMax   time.Duration
+	Circuit    CircuitConfig
+}
+
+// Config is what an engine works with.
+type Config struct {
+	Shops []Shop
+	ERPs  []ERP
+	Rules *erp.Rules
+	// WebhookURI is where Shopify reaches us, for the subscriptions; empty: none are made.
+	WebhookURI string
+	// KeepBodies is how long raw bodies and transcripts are kept; 0: for ever.
+	KeepBodies time.Duration
+	// Late is the age from which a webhook is old news that another look at
+	// Shopify must confirm; 0: two minutes.
+	Late time.Duration
+
+	Now    func() time.Time
+	Random *rand.Rand // of the jitter and the attempt tokens; nil: seeded by the runtime
+	Log    *slog.Logger
+}
+
+// Engine carries orders from the store's events to the ERPs.
+type Engine struct {
+	store *store.Store
+	shops map[string]*Shop
+	lanes map[string]*lane // one per ERP
+	rules *erp.Rules
+	cfg   Config
+	now   func() time.Time
+	log   *slog.Logger
+
+	mu     sync.Mutex // of random
+	random *rand.Rand
+
+	metrics Metrics
+}
+
+// New returns an engine over an open store.
+func New(s *store.Store, cfg Config) (*Engine, error) {
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.random == nil {
+		e.random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	if e.rules == nil {
+		e.rules = &erp.Rules{}
+	}
+	if e.cfg.Late == 0 {
+		e.cfg.Late = 2 * time.Minute
+	}
+	for i := range cfg.ERPs {
+		e.lanes[cfg.ERPs[i].Name] = newLane(e, cfg.ERPs[i])
+	}
+	for i := range cfg.Shops {
+		shop := &cfg.Shops[i]
+		if e.lanes[shop.ERP] == nil {
+			return nil, fmt.Errorf("shop %s: there is no ERP named %q", shop.Name, shop.ERP)
+		}
+		e.shops[shop.Name] = shop
+	}
+	return e, nil
+}
+
+// Recover takes back what was being sent when the store's last owner died. Only
+// the store's owner may call it, once, before any step.
+func (e *Engine) Recover(ctx context.Context) error {
+	freed, err := e.store.Recover(ctx, true)
+	if err != nil {
+		return fmt.Errorf("recover deliveries that were cut off: %w", err)
+	}
+	if freed > 0 {
+		e.log.Info("deliveries were cut off when Gapless last stopped; those that may have reached the ERP are looked up there first", "deliveries", freed)
+	}
+	return nil
+}
+
+// Run recovers, then drives all steps until ctx ends, then lets calls that are
+// under way finish and record their results.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.Recover(ctx); err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	start := func(step func()) { wg.Go(step) }
+	start(func() { e.loop(ctx, store.Events, e.intakeAll) })
+	for _, l := range e.lanes {
+		start(func() { l.run(ctx) })
+	}
+	for _, shop := range e.shops {
+		start(func() {
+			e.loop(ctx, store.Refetches, func(ctx context.Context) time.Duration { return e.refetchDue(ctx, shop) })
+		})
+	}
+	stop, err := e.schedule(ctx)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	stop()
+	wg.Wait()
+	return nil
+}
+
+// loop runs step whenever one of topics changes, and again after the time step
+// asks for; 0 means: only after a change. A second passes at most, because
+// another process may have changed the store.
+func (e *Engine) loop(ctx context.Context, topics store.Topic, step func(context.Context) time.Duration) {
+	changes, cancel := e.store.Watch(topics)
+	defer cancel()
+	for {
+		wait := step(ctx)
+		if wait <= 0 || wait > time.Second {
+			wait = time.Second
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-changes:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// jitter draws from [0, d): full jitter, so that what failed together does not
+// come back together.
+func (e *Engine) jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return time.Duration(e.random.Int64N(int64(d)))
+}
+
+// stamp is a fresh attempt token.
+func (e *Engine) stamp() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return fmt.Sprintf("%016x", e.random.Uint64())
+}
+
+// backoff is the wait after the tries-th failure in a row: drawn from zero to
+// first×2^tries, at most longest, and at least a tenth of first.
+func (e *Engine) backoff(tries int, first, longest time.Duration) time.Duration {
+	ceiling := longest
+	if tries < 30 && first<<tries < longest {
+		ceiling = first << tries
+	}
+	return max(e.jitter(ceiling), first/10)
+}

@@ -1,0 +1,169 @@
+package ordersync
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gapless/erp"
+	"gapless/store"
+)
+
+// lane is the way into one ERP: its claims, its slots, its circuit.
+type lane struct {
+	ERP
+	engine  *Engine
+	circuit *circuit
+	limiter *rate.Limiter
+	slots   chan struct{} // a token each call at once
+	running int           // claims in hand; only run touches it
+}
+
+func newLane(e *Engine, cfg ERP) *lane {
+	cfg.Concurrency = max(cfg.Concurrency, 1)
+	limit := rate.Inf
+	if cfg.Rate > 0 {
+		limit = cfg.Rate
+	}
+	return &lane{
+		ERP:     cfg,
+		engine:  e,
+		circuit: newCircuit(cfg.Circuit, e.jitter),
+		limiter: rate.NewLimiter(limit, max(1, cfg.Concurrency)),
+		slots:   make(chan struct{}, cfg.Concurrency),
+	}
+}
+
+// inHand is how many deliveries are worked on at once. It is more than the ERP
+// takes calls, so that while all its slots are busy the next orders are mapped
+// and their intents committed, and the last ones' results recorded.
+func (l *lane) inHand() int { return 2*l.Concurrency + 2 }
+
+// lease is how long a claim is good for: it outlives everything an attempt may
+// do, waiting for a slot included.
+func (l *lane) lease() time.Duration { return 4*l.Timeout + time.Minute }
+
+// run claims what is due and works on it until ctx ends; then it waits for the
+// attempts under way.
+func (l *lane) run(ctx context.Context) {
+	changes, cancel := l.engine.store.Watch(store.Deliveries)
+	defer cancel()
+	done := make(chan struct{}, l.inHand())
+	// Attempts outlive ctx: a call that has left must have its result recorded.
+	calls, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	for {
+		claims, wait := l.take(ctx)
+		for _, c := range claims {
+			l.running++
+			go func() {
+				l.attempt(calls, ctx, c)
+				done <- struct{}{}
+			}()
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			l.drain(done)
+			return
+		case <-changes:
+		case <-timer.C:
+		case <-done:
+			l.running--
+		}
+		timer.Stop()
+		l.running -= received(done)
+	}
+}
+
+// drain waits for the attempts in hand, as long as a request may take.
+func (l *lane) drain(done <-chan struct{}) {
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	for l.running > 0 {
+		select {
+		case <-done:
+			l.running--
+		case <-timer.C:
+			return // the intent is durable: the next start looks these up
+		}
+	}
+}
+
+// drainTime bounds a stop; supervisors kill after 10 s.
+const drainTime = 8 * time.Second
+
+// received takes what is in the channel and says how many they were.
+func received(done <-chan struct{}) (n int) {
+	for {
+		select {
+		case <-done:
+			n++
+		default:
+			return n
+		}
+	}
+}
+
+// take claims as much as there is room for, and says when to look again.
+func (l *lane) take(ctx context.Context) ([]store.Claim, time.Duration) {
+	const idle = time.Second // another process may have asked for something
+	now := l.engine.now()
+	room, wait := l.circuit.admits(now, l.inHand()-l.running, l.running)
+	if room <= 0 || ctx.Err() != nil {
+		return nil, min(max(wait, time.Millisecond), idle)
+	}
+	next, err := l.engine.store.NextDue(ctx, l.Name)
+	if err != nil || next.IsZero() {
+		return nil, idle
+	}
+	if next.After(now) {
+		return nil, min(next.Sub(now), idle)
+	}
+	claims, err := l.Claim(ctx, room)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.engine.log.Error("due deliveries could not be claimed; tried again", "erp", l.Name, "err", err)
+		}
+		return nil, idle
+	}
+	return claims, idle // or when an attempt finishes
+}
+
+// Claim takes up to limit deliveries that are due.
+func (l *lane) Claim(ctx context.Context, limit int) ([]store.Claim, error) {
+	return l.engine.store.Claim(ctx, l.Name, limit, l.engine.stamp(), l.lease())
+}
+
+// slot waits for leave to call the ERP: a free slot, then the rate.
+func (l *lane) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := l.limiter.Wait(ctx); err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return func() { <-l.slots }, nil
+}
+
+// settler is an adapter that knows how long a request may still take effect.
+type settler interface{ Settle() time.Duration }
+
+// settle is how long to wait after an ambiguous call before a look-up tells.
+func (l *lane) settle() time.Duration {
+	switch l.Adapter.Tier() {
+	case erp.TierA:
+		return 0
+	default:
+		longest := l.Longest
+		if s, ok := l.Adapter.(settler); ok {
+			longest = max(longest, s.Settle())
+		}
+		return longest
+	}
+}

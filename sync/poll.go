@@ -1,0 +1,73 @@
+package ordersync
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gapless/shopify"
+	"gapless/store"
+)
+
+// PollResult is what one poll saw.
+type PollResult struct {
+	From, To time.Time
+	Seen     int // orders Shopify says changed
+	Fetched  int // of them, those that we did not know or knew older
+}
+
+// Poll asks a shop which orders changed since the last poll, in light pages,
+// and has those fetched that are new or newer than what is known. The window
+// overlaps the last one, because Shopify's search lags behind its writes. The
+// cursor moves only when everything seen is durable.
+func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
+	shop := e.shops[name]
+	state, err := e.store.Shop(ctx, name)
+	if err != nil {
+		return PollResult{}, err
+	}
+	to := e.now().UTC()
+	from := state.PollCursor
+	if from.IsZero() { // the first poll looks back no further than the overlap; older orders come by backfill
+		from = to
+	}
+	from = from.Add(-shop.PollOverlap)
+	result := PollResult{From: from, To: to}
+	var newer []store.Refetch
+	err = shop.Client.OrdersUpdated(ctx, from, to, shopify.Poll, func(page []shopify.OrderHead) error {
+		found, err := e.newer(ctx, name, page)
+		newer = append(newer, found...)
+		result.Seen += len(page)
+		return err
+	})
+	result.Fetched = len(newer)
+	if err != nil {
+		if ctx.Err() == nil {
+			if noted := e.store.Polled(ctx, name, time.Time{}, nil, err.Error()); noted != nil {
+				return result, noted
+			}
+		}
+		return result, fmt.Errorf("poll %s: %w", name, err)
+	}
+	return result, e.store.Polled(ctx, name, to, newer, "")
+}
+
+// newer picks the orders of a page that Shopify knows newer than we do.
+func (e *Engine) newer(ctx context.Context, shop string, page []shopify.OrderHead) ([]store.Refetch, error) {
+	keys := make([]store.OrderKey, len(page))
+	for i, head := range page {
+		keys[i] = store.OrderKey{Shop: shop, ID: head.ID}
+	}
+	known, err := e.store.Known(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	var newer []store.Refetch
+	for i, head := range page {
+		if have, seen := known[keys[i]]; seen && !head.UpdatedAt.After(have.UpdatedAt) {
+			continue
+		}
+		newer = append(newer, store.Refetch{OrderKey: keys[i], Reason: "poll", AskedAt: e.now(), NextAt: e.now()})
+	}
+	return newer, nil
+}

@@ -1,0 +1,50 @@
+package ordersync
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/erp/erptest"
+	"gapless/shopify/shopifytest"
+)
+
+// One order, from the webhook to the ERP.
+func TestOneOrderReachesTheERP(t *testing.T) {
+	a := start(t, setup{})
+	a.shop.Create()
+	a.deliverWebhooks()
+	a.eventually("at rest", a.atRest)
+	a.judge()
+}
+
+// 2,000 orders, with everything going wrong that can go wrong on both sides.
+// What webhooks lost, a poll finds.
+func TestThousandsOfOrdersWithEveryFault(t *testing.T) {
+	orders := 2000
+	if testing.Short() {
+		orders = 200
+	}
+	a := start(t, setup{
+		shop: shopifytest.Options{Seed: 7, KeepLog: 1, RetryScale: 0.000001, Faults: shopifytest.Faults{
+			Drop: 0.05, Repeat: 0.1, Twin: 0.05, Delay: 0.1, Reorder: 0.2, Corrupt: 0.05, CorruptLost: 0.3, Stale: 0.1, NewID: 0.1, MaxDelay: time.Second,
+		}},
+		faults: erptest.Mix{erptest.TimeoutBefore: 0.002, erptest.TimeoutAfter: 0.004, erptest.TooMany: 0.02, erptest.Down: 0.02, erptest.Broken: 0.02,
+			erptest.HTML: 0.02, erptest.CutBefore: 0.02, erptest.CutAfter: 0.03, erptest.OKButNothing: 0.02},
+	})
+	for len(a.shop.Orders()) < orders {
+		for range 100 {
+			a.shop.Act()
+		}
+		a.deliverWebhooks()
+	}
+	a.erp.SetFaults(nil)
+	_, err := a.engine.Poll(t.Context(), "acme")
+	require.NoError(t, err)
+	a.eventually("at rest", a.atRest)
+	a.judge()
+	for _, f := range erptest.Faults {
+		t.Logf("%-24s met %d times", f, a.erp.Met()[f])
+	}
+}

@@ -1,0 +1,45 @@
+package ui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+)
+
+// notModified gives answers of the API an ETag and answers 304 to a client that
+// has them already. The answer is made all the same: this saves the wire.
+func notModified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/api/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		held := &heldAnswer{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(held, r)
+		if held.status == http.StatusOK {
+			sum := sha256.Sum256(held.body.Bytes())
+			tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+			w.Header().Set("ETag", tag)
+			w.Header().Set("Cache-Control", "private, no-cache")
+			if r.Header.Get("If-None-Match") == tag {
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+		}
+		w.WriteHeader(held.status)
+		w.Write(held.body.Bytes()) //nolint:errcheck // the client has gone
+	})
+}
+
+// heldAnswer keeps an answer back until it is whole. Answers of the API are
+// pages of bounded length.
+type heldAnswer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (h *heldAnswer) WriteHeader(status int)      { h.status = status }
+func (h *heldAnswer) Write(b []byte) (int, error) { return h.body.Write(b) }

@@ -1,0 +1,179 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gapless/store"
+)
+
+// Actions is what the API asks of the engine.
+type Actions interface {
+	// Replay has orders verified in their ERP and sent again where needed, and
+	// returns how many it set in motion.
+	Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error)
+	// Plan says what delivering an order now would ask of its ERP.
+	Plan(ctx context.Context, order store.OrderKey) (Plan, error)
+}
+
+// Plan is a dry run of one order.
+type Plan struct {
+	Order  string     `json:"order"`            // its name
+	Ref    string     `json:"ref"`              // its reference in the ERP
+	Action string     `json:"action"`           // send, nothing, exclude or park
+	Reason string     `json:"reason,omitempty"` // why nothing, exclude or park
+	Hint   string     `json:"hint,omitempty"`
+	Calls  []PlanCall `json:"calls"`
+}
+
+// PlanCall is one writing request to the ERP, without secrets.
+type PlanCall struct {
+	Method string            `json:"method"`
+	URL    string            `json:"url"`
+	Header map[string]string `json:"header,omitempty"`
+	Body   string            `json:"body,omitempty"`
+}
+
+// Options are what a server is made of.
+type Options struct {
+	Store   *store.Store
+	Actions Actions
+	Webhook http.Handler // the door
+	Shops   []string     // names, in the config's order
+	// Collectors are gathered by /metrics beside the store's own.
+	Collectors []prometheus.Collector
+	// Ready adds reasons why the appliance is not ready; none: it is.
+	Ready func(context.Context) []string
+	// Open lets everybody read and act without a token: the demo on loopback.
+	Open    bool
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Server answers all HTTP requests.
+type Server struct {
+	Options
+	handler http.Handler
+}
+
+// New returns a server for o.
+func New(o Options) *Server {
+	s := &Server{Options: o}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	r := httprouter.New()
+	r.PanicHandler = s.panicked
+	r.Handler(http.MethodPost, "/webhooks/shopify", o.Webhook)
+	r.HandlerFunc(http.MethodGet, "/livez", s.livez)
+	r.HandlerFunc(http.MethodGet, "/readyz", s.readyz)
+	r.Handler(http.MethodGet, "/metrics", s.metrics())
+	s.api(r)
+	s.handler = headers(http.NewCrossOriginProtection().Handler(notModified(r)))
+	return s
+}
+
+// ServeHTTP answers one request. The door goes first and alone: it is the busy
+// one, and nothing that protects browsers concerns it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/webhooks/shopify" && r.Method == http.MethodPost {
+		s.Webhook.ServeHTTP(w, r)
+		return
+	}
+	s.handler.ServeHTTP(w, r)
+}
+
+// headers are on every answer, errors included.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) panicked(w http.ResponseWriter, r *http.Request, what any) {
+	s.Log.Error("a request failed in an unforeseen way", "path", r.URL.Path, "panic", what)
+	http.Error(w, "something went wrong here; the log has more", http.StatusInternalServerError)
+}
+
+// livez says that the process answers.
+func (s *Server) livez(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, health{OK: true})
+}
+
+// readyz says that webhooks can be stored now: it stores something.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	var h health
+	if err := s.Store.Ready(ctx); err != nil {
+		h.Reasons = append(h.Reasons, "the store can't write: "+err.Error())
+	}
+	if s.Ready != nil {
+		h.Reasons = append(h.Reasons, s.Ready(ctx)...)
+	}
+	h.OK = len(h.Reasons) == 0
+	status := http.StatusOK
+	if !h.OK {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, h)
+}
+
+type health struct {
+	OK      bool     `json:"ok"`
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// metrics is for loopback, or for a token with scope metrics.
+func (s *Server) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(newStoreCollector(s.Store, s.Now), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gapless_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": s.Version},
+	}, func() float64 { return 1 }))
+	registry.MustRegister(s.Collectors...)
+	gathered := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !fromLoopback(r) && !s.allows(r, "metrics") {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "metrics are for this machine, or for a token with scope metrics: gapless token add --scope metrics NAME", http.StatusUnauthorized)
+			return
+		}
+		gathered.ServeHTTP(w, r)
+	})
+}
+
+// fromLoopback says that the request was made on this machine, and not passed
+// on by a proxy on this machine.
+func fromLoopback(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v) //nolint:errcheck // the client has gone
+}
