@@ -9,15 +9,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/toml/v2"
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/v2"
 )
 
 // envPrefix starts every variable that overrides a key: GAPLESS_SERVER__LISTEN.
@@ -98,7 +94,6 @@ func put(node any, path []string, value string) (any, error) {
 		return value, nil
 	}
 	segment, rest := path[0], path[1:]
-	_, notNumber := strconv.ParseUint(segment, 10, 31)
 	switch n := node.(type) {
 	case map[string]any:
 		key := keyIn(n, segment)
@@ -118,7 +113,7 @@ func put(node any, path []string, value string) (any, error) {
 		n[i], err = put(n[i], rest, value)
 		return n, err
 	case nil:
-		if notNumber == nil {
+		if _, err := strconv.ParseUint(segment, 10, 31); err == nil {
 			return put([]any{}, path, value)
 		}
 		return put(map[string]any{}, path, value)
@@ -225,162 +220,6 @@ func (l *loader) readReferenced(path string) (string, error) {
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxReferenced))
 	return strings.TrimSpace(string(content)), err
-}
-
-// decode fills a Config from the tree over the defaults.
-func (l *loader) decode(tree map[string]any) *Config {
-	tree = l.merge(defaults, tree)
-	l.mergeEach(shopDefaults, tree["shops"])
-	l.mergeEach(erpDefaults, tree["erps"])
-
-	c := &Config{references: l.refs}
-	l.unknownKeys("", tree, reflect.TypeFor[Config](), "koanf")
-	l.into(c, tree, "", "koanf")
-	entries, _ := tree["erps"].([]any)
-	for i := range c.ERPs {
-		if entry, ok := entries[i].(map[string]any); ok {
-			c.ERPs[i].Settings = l.settings(entry, c.ERPs[i].Kind, fmt.Sprintf("erps[%d]", i))
-		}
-	}
-	return c
-}
-
-// mergeEach fills the defaults into every entry of a list of tables.
-func (l *loader) mergeEach(defaults map[string]any, list any) {
-	entries, _ := list.([]any)
-	for i, entry := range entries {
-		if table, ok := entry.(map[string]any); ok {
-			entries[i] = l.merge(defaults, table)
-		}
-	}
-}
-
-// merge returns the tree laid over the defaults, whose keys are dotted paths.
-func (l *loader) merge(defaults, tree map[string]any) map[string]any {
-	k := koanf.New(".")
-	err := errors.Join(
-		k.Load(confmap.Provider(defaults, "."), nil),
-		k.Load(confmap.Provider(tree, ""), nil))
-	if err != nil {
-		l.add("defaults", "they can't be merged with the file: "+err.Error(), "")
-	}
-	return k.Raw()
-}
-
-// settings returns the kind's own settings filled from an [[erps]] entry. They
-// may name shared keys such as url again and get them too.
-func (l *loader) settings(entry map[string]any, kind, key string) any {
-	zero, known := l.kinds[kind]
-	if !known {
-		return nil
-	}
-	settings := zero()
-	l.into(settings, entry, key, "toml")
-	return settings
-}
-
-// into fills a struct, whose fields carry the tag, from the table at key and
-// notes every value that does not fit.
-func (l *loader) into(target any, table map[string]any, key, tag string) {
-	k := koanf.New(".")
-	err := k.Load(confmap.Provider(table, ""), nil)
-	if err == nil {
-		err = k.UnmarshalWithConf("", target, koanf.UnmarshalConf{Tag: tag, DecoderConfig: &mapstructure.DecoderConfig{
-			DecodeHook:           mapstructure.DecodeHookFuncType(l.convert),
-			IgnoreUntaggedFields: true,
-			MatchName:            func(a, b string) bool { return a == b },
-		}})
-	}
-	l.addDecodeErrors(key, err)
-}
-
-// addDecodeErrors takes mapstructure's tree of errors apart.
-func (l *loader) addDecodeErrors(key string, err error) {
-	var many interface{ Unwrap() []error }
-	if errors.As(err, &many) {
-		for _, err := range many.Unwrap() {
-			l.addDecodeErrors(key, err)
-		}
-		return
-	}
-	if err == nil {
-		return
-	}
-	// The text of other errors may hold the value, so it is not repeated.
-	p := Problem{Problem: "this value does not fit here", Fix: "compare config.example.toml"}
-	errors.As(err, &p)
-	var at *mapstructure.DecodeError
-	if errors.As(err, &at) {
-		key = join(key, at.Name())
-	}
-	l.add(key, p.Problem, p.Fix)
-}
-
-// field is one key that a table may hold.
-type field struct {
-	typ reflect.Type
-	tag string // that names the keys below it
-}
-
-// fieldsOf lists the keys of a struct whose fields carry the tag.
-func fieldsOf(t reflect.Type, tag string) map[string]field {
-	fields := map[string]field{}
-	for f := range t.Fields() {
-		name, option, _ := strings.Cut(f.Tag.Get(tag), ",")
-		if option == "squash" {
-			maps.Copy(fields, fieldsOf(f.Type, tag))
-		} else if name != "" && name != "-" {
-			fields[name] = field{f.Type, tag}
-		}
-	}
-	return fields
-}
-
-// unknownKeys notes every key below node that the type t has no field for.
-func (l *loader) unknownKeys(key string, node any, t reflect.Type, tag string) {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch n := node.(type) {
-	case []any:
-		for i := 0; i < len(n) && t.Kind() == reflect.Slice; i++ {
-			l.unknownKeys(fmt.Sprintf("%s[%d]", key, i), n[i], t.Elem(), tag)
-		}
-	case map[string]any:
-		if t == reflect.TypeFor[ERPConfig]() {
-			l.unknownERPKeys(key, n)
-		} else if t.Kind() == reflect.Struct {
-			l.unknownIn(key, n, fieldsOf(t, tag))
-		}
-	}
-}
-
-// unknownERPKeys takes the kind's own keys as known too. Of an unknown kind
-// none can be judged.
-func (l *loader) unknownERPKeys(key string, entry map[string]any) {
-	kind, _ := entry["kind"].(string)
-	zero, known := l.kinds[kind]
-	if !known {
-		return
-	}
-	fields := fieldsOf(reflect.TypeOf(zero()).Elem(), "toml")
-	maps.Copy(fields, fieldsOf(reflect.TypeFor[ERPConfig](), "koanf"))
-	l.unknownIn(key, entry, fields)
-}
-
-func (l *loader) unknownIn(key string, table map[string]any, fields map[string]field) {
-	for _, name := range slices.Sorted(maps.Keys(table)) {
-		if f, known := fields[name]; known {
-			l.unknownKeys(join(key, name), table[name], f.typ, f.tag)
-			continue
-		}
-		names := slices.Sorted(maps.Keys(fields))
-		if near := nearest(name, names); near != "" {
-			l.add(join(key, name), "unknown key", "did you mean "+near+"?")
-		} else {
-			l.add(join(key, name), "unknown key", "known here: "+strings.Join(names, ", "))
-		}
-	}
 }
 
 // join returns the path of name below key.

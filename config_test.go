@@ -27,10 +27,20 @@ type bookSettings struct {
 	Timeout  time.Duration     `toml:"timeout"`
 	Journal  string            `toml:"journal"`
 	APIKey   string            `toml:"api_key"`
+	Strict   bool              `toml:"strict"`
+	Share    float64           `toml:"share"`
+	SKUs     []string          `toml:"skus"`
 	Headers  map[string]string `toml:"headers"`
+	Taxes    map[string]string `toml:"taxes"`
 	Accounts struct {
 		Sales int `toml:"sales"`
 	} `toml:"accounts"`
+	Login *bookLogin `toml:"login"`
+}
+
+type bookLogin struct {
+	User     string `toml:"user"`
+	Password string `toml:"password"`
 }
 
 func testKinds() map[string]func() any {
@@ -117,18 +127,38 @@ func TestDefaultsFillWhatTheFileLeavesOut(t *testing.T) {
 }
 
 func TestSettingsOfAnERPKind(t *testing.T) {
-	c := mustLoad(t, goodConfig+`
+	want := &bookSettings{
+		URL: "http://127.0.0.1:8000", Timeout: 30 * time.Second, Journal: "sales", APIKey: "k1",
+		Strict: true, Share: 0.5, SKUs: []string{"A 1", "B"},
+		Headers: map[string]string{"X-Tenant": "t1"}, Taxes: map[string]string{"IVA 21%": "21"},
+		Login: &bookLogin{"anna", "hush"},
+	}
+	want.Accounts.Sales = 4000
+
+	fromFile := mustLoad(t, goodConfig+`
 rate = "100/min"
 journal = "sales"
 api_key = "env:BOOKS_KEY"
+strict = true
+share = 0.5
+skus = ["A 1", "B"]
 headers = { X-Tenant = "t1" }
+taxes."IVA 21%" = "21"
 accounts.sales = 4000
+login = { user = "anna", password = "hush" }
 `, "BOOKS_KEY=k1")
-	wantEqual(t, c.ERPs[0].Rate, Rate{100, time.Minute})
-	want := &bookSettings{URL: "http://127.0.0.1:8000", Timeout: 30 * time.Second, Journal: "sales", APIKey: "k1",
-		Headers: map[string]string{"X-Tenant": "t1"}}
-	want.Accounts.Sales = 4000
-	wantEqual(t, c.ERPs[0].Settings, want)
+	wantEqual(t, fromFile.ERPs[0].Settings, want)
+	wantEqual(t, fromFile.ERPs[0].Rate, Rate{100, time.Minute})
+
+	fromEnvironment := mustLoad(t, goodConfig+`
+headers = { X-Tenant = "" }
+taxes = { "IVA 21%" = "" }
+`, "GAPLESS_ERPS__BOOKS__JOURNAL=sales", "GAPLESS_ERPS__BOOKS__API_KEY=k1",
+		"GAPLESS_ERPS__BOOKS__STRICT=true", "GAPLESS_ERPS__BOOKS__SHARE=0.5", "GAPLESS_ERPS__BOOKS__SKUS=A 1, B",
+		"GAPLESS_ERPS__BOOKS__HEADERS__X_TENANT=t1", "GAPLESS_ERPS__BOOKS__TAXES__IVA_21_=21",
+		"GAPLESS_ERPS__BOOKS__ACCOUNTS__SALES=4000",
+		"GAPLESS_ERPS__BOOKS__LOGIN__USER=anna", "GAPLESS_ERPS__BOOKS__LOGIN__PASSWORD=hush")
+	wantEqual(t, fromEnvironment.ERPs[0].Settings, want)
 }
 
 // The contract's own sample is what outside checks start from.
@@ -256,6 +286,8 @@ func TestRedactedShowsNoSecret(t *testing.T) {
 journal = "sales"
 api_key = "hidden"
 headers = { Authorization = "hidden" }
+login = { user = "anna", password = "hidden" }
+taxes = { "21%" = "T21", token = "hidden" }
 [store]
 encryption_key = "aGlkZGVuaGlkZGVuaGlkZGVuaGlkZGVuaGlkZGVuaGk="
 [smtp]
@@ -280,6 +312,8 @@ webhook_secret = "hidden"
 	erp := c.Redacted()["erps"].([]any)[0].(map[string]any)
 	wantEqual(t, erp["journal"], any("sales"))
 	wantEqual(t, erp["headers"], any("***"))
+	wantEqual(t, erp["login"], any(map[string]any{"user": "anna", "password": "***"}))
+	wantEqual(t, erp["taxes"], any(map[string]any{"21%": "T21", "token": "***"}))
 	wantEqual(t, erp["url"], any("http://user:xxxxx@127.0.0.1:8000"))
 	wantEqual(t, c.Redacted()["smtp"].(map[string]any)["user"], any("env:MAIL_USER"))
 }

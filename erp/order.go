@@ -68,10 +68,10 @@ type Order struct {
 	// Rounding is what is left over where Shopify converted each part from the
 	// customer's money by itself: at most one minor unit a part, and zero where
 	// the customer paid in the shop's currency.
-	Rounding      Amount `json:"rounding"`
-	CashRounding  Amount `json:"cash_rounding"`
-	Paid          Amount `json:"paid"` // received less refunded
-	Outstanding   Amount `json:"outstanding"`
+	Rounding     Amount `json:"rounding"`
+	CashRounding Amount `json:"cash_rounding"`
+	Paid         Amount `json:"paid"` // received less refunded
+	Outstanding  Amount `json:"outstanding"`
 
 	FinancialStatus   string `json:"financial_status"`   // lower case: pending, authorized, paid, refunded, voided, ...
 	FulfillmentStatus string `json:"fulfillment_status"` // unfulfilled, partially_fulfilled, fulfilled, restocked

@@ -66,7 +66,7 @@ func (b *budget) tryTake(name string, p Priority) (cost float64, short time.Dura
 	cost = b.costs[name]
 	if b.status.MaximumAvailable > 0 {
 		need := min(cost+headroom[p]*b.status.MaximumAvailable, b.status.MaximumAvailable)
-		if missing := need - b.available(); missing > 0 && !b.full() {
+		if missing := need - b.available(); missing > 0 {
 			return 0, refill(missing, b.status.RestoreRate)
 		}
 	}
@@ -79,10 +79,6 @@ func (b *budget) available() float64 {
 	restored := b.status.RestoreRate * b.now().Sub(b.at).Seconds()
 	return min(b.status.CurrentlyAvailable+restored, b.status.MaximumAvailable) - b.pending
 }
-
-// full says that waiting would gain nothing: the bucket is at its brim and
-// nothing is under way.
-func (b *budget) full() bool { return b.pending == 0 && b.available() >= b.status.MaximumAvailable }
 
 // refill is the time in which points come back at rate a second: at least a
 // tick, so that rounding never makes a loop spin, and at most a minute.

@@ -139,6 +139,7 @@ func TestOddTypesAreTaken(t *testing.T) {
 		"taxes_included":          "true",
 		"cancelled_at":            "",
 		"closed_at":               "not a time",
+		"processed_at":            "2026-11-20T10:15:30.789+01:00",
 		"phone":                   "",
 		"po_number":               "PO-77",
 		"note_attributes":         map[string]any{"slot": 3, "gift": "yes"},

@@ -54,6 +54,16 @@ func TestAnEmptyListOfErrorsIsNone(t *testing.T) {
 	}
 }
 
+func TestAFaultThatNamesItsEndIsWaitedFor(t *testing.T) {
+	client, clock := serve(t, failingTimes(1, func(w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "7")
+		http.Error(w, "", http.StatusServiceUnavailable)
+	}, goodShop))
+	_, err := client.Shop(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []time.Duration{7 * time.Second}, clock.waited())
+}
+
 func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{
 		"": 0, "2.0": 2 * time.Second, "0.25": 250 * time.Millisecond, "86400": time.Minute,

@@ -11,9 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bigOrder answers with an order of 250 lines and 12 refunds, of which the
-// first has 120 lines. updates is how often it changes while it is read.
+// bigOrder answers with an order of 250 lines and some refunds, of which the
+// first has 120 lines. updates is how often it changes before answering changing.
 type bigOrder struct {
+	refunds  int
+	changing string
 	updates  atomic.Int32
 	version  atomic.Int32
 	requests atomic.Int32
@@ -23,14 +25,14 @@ func (b *bigOrder) updatedAt() string { return fmt.Sprintf("2026-11-23T10:00:%02
 
 func (b *bigOrder) answer(w http.ResponseWriter, r asked) {
 	b.requests.Add(1)
+	if r.Operation == b.changing && b.updates.Add(-1) >= 0 {
+		b.version.Add(1)
+	}
 	switch r.Operation {
 	case "Order":
 		say(w, `{"data":{"order":{"id":"gid://shopify/Order/77","updatedAt":%q,"lineItems":%s,"refunds":%s}}}`,
-			b.updatedAt(), connection(r.Vars, 250, "id"), refundIDs(12))
+			b.updatedAt(), connection(r.Vars, 250, "id"), refundIDs(b.refunds))
 	case "OrderLines":
-		if b.updates.Add(-1) >= 0 {
-			b.version.Add(1)
-		}
 		say(w, `{"data":{"order":{"updatedAt":%q,"lineItems":%s}}}`, b.updatedAt(), connection(r.Vars, 250, "id"))
 	case "Refunds":
 		var nodes []string
@@ -70,7 +72,7 @@ func refundIDs(n int) string {
 }
 
 func TestOrderIsMergedFromItsPages(t *testing.T) {
-	shop := &bigOrder{}
+	shop := &bigOrder{refunds: 12}
 	client, _ := serve(t, shop.answer)
 	body, err := client.Order(t.Context(), 77, Refetch)
 	require.NoError(t, err)
@@ -89,19 +91,20 @@ func TestOrderIsMergedFromItsPages(t *testing.T) {
 }
 
 func TestAnOrderThatChangesMeanwhileIsReadAgain(t *testing.T) {
-	shop := &bigOrder{}
-	shop.updates.Store(1)
-	client, _ := serve(t, shop.answer)
-	body, err := client.Order(t.Context(), 77, Refetch)
-	require.NoError(t, err)
-	o, err := DecodeGraphQLOrder(body)
-	require.NoError(t, err)
-	require.Equal(t, "2026-11-23T10:00:01Z", o.UpdatedAt.Format("2006-01-02T15:04:05Z07:00"))
-	require.Len(t, o.Lines, 250)
+	for _, shop := range []*bigOrder{{changing: "OrderLines"}, {changing: "Refunds", refunds: 2}} {
+		shop.updates.Store(1)
+		client, _ := serve(t, shop.answer)
+		body, err := client.Order(t.Context(), 77, Refetch)
+		require.NoError(t, err)
+		o, err := DecodeGraphQLOrder(body)
+		require.NoError(t, err)
+		require.Equal(t, 1, o.UpdatedAt.Second(), "the newer one")
+		require.Len(t, o.Lines, 250)
 
-	shop.updates.Store(100)
-	_, err = client.Order(t.Context(), 77, Refetch)
-	require.ErrorContains(t, err, "changed while it was read")
+		shop.updates.Store(100)
+		_, err = client.Order(t.Context(), 77, Refetch)
+		require.ErrorContains(t, err, "changed while it was read")
+	}
 }
 
 func TestOrderNotFound(t *testing.T) {

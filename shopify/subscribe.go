@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,13 +36,24 @@ type subscription struct {
 	includeFields                  []string
 }
 
+// deliverable says that Shopify can post to uri: https, or plain http to this
+// very machine, where only a pretend shop can be.
+func deliverable(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || err == nil && addr.IsLoopback())
+}
+
 // Subscribe makes this app's subscriptions what they should be: for each topic
 // exactly one to uri, whole bodies in JSON, without a filter. Missing ones are
 // created, wrong ones set right (one that leads to another https address is
 // led to uri), doubles deleted. It reports what it did; a second call does
 // nothing. Shopify's refusals of single topics are joined into the error.
 func (c *Client) Subscribe(ctx context.Context, uri string, topics []string) ([]SubscriptionChange, error) {
-	if u, err := url.Parse(uri); err != nil || u.Scheme != "https" || u.Host == "" {
+	if !deliverable(uri) {
 		return nil, errors.New("shopify: webhooks need an https address; check public_url in the config")
 	}
 	have, err := c.subscriptions(ctx)

@@ -144,6 +144,14 @@ func TestRefusedCredentialsAreExplained(t *testing.T) {
 	require.ErrorContains(t, err, "without one")
 }
 
+func TestTheSecretIsNotSentOn(t *testing.T) {
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
+	defer elsewhere.Close()
+	client, _ := grantClient(t, http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect), nil)
+	_, err := client.Shop(t.Context())
+	require.ErrorContains(t, err, "redirected")
+}
+
 func TestManyCallsShareOneGrant(t *testing.T) {
 	shop := &grants{}
 	client, _ := grantClient(t, shop, nil)

@@ -41,27 +41,32 @@ type Delivery struct {
 	Token      string // of the attempt that may write the result
 	LeaseUntil time.Time
 	SentAt     time.Time // when a call may last have left whose result is not known; zero: none
-	Tries      int       // since the last success
-	NextAt     time.Time
-	Since      time.Time // when it last left delivered or excluded
-	ChangedAt  time.Time
-	Reason     string
-	Field      string
-	Hint       string
-	Rule       string
-	ERPRef     string // the ERP's own number
-	ERPTotal   string
+	// Ghost is the version of a call that was never answered, and GhostAt when
+	// it left: within the ERP's longest request it may still take effect, over
+	// whatever the ERP holds by then.
+	Ghost     string
+	GhostAt   time.Time
+	Tries     int // since the last success
+	NextAt    time.Time
+	Since     time.Time // when it last left delivered or excluded
+	ChangedAt time.Time
+	Reason    string
+	Field     string
+	Hint      string
+	Rule      string
+	ERPRef    string // the ERP's own number
+	ERPTotal  string
 }
 
 const deliveryColumns = `d.shop, d.order_id, d.erp, d.state, d.wanted, d.held, d.held_body, d.verify, d.present, d.token, d.lease_until,
-	d.sent_at, d.tries, d.next_at, d.since, d.changed_at, d.reason, d.field, d.hint, d.rule, d.erp_ref, d.erp_total`
+	d.sent_at, d.ghost, d.ghost_at, d.tries, d.next_at, d.since, d.changed_at, d.reason, d.field, d.hint, d.rule, d.erp_ref, d.erp_total`
 
 func scanDelivery(scan func(...any) error, more ...any) (Delivery, error) {
 	var d Delivery
-	var lease, sent, next, since, changed int64
+	var lease, sent, ghost, next, since, changed int64
 	err := scan(append([]any{&d.Shop, &d.ID, &d.ERP, &d.State, &d.Wanted, &d.Held, &d.HeldBody, &d.Verify, &d.Present, &d.Token, &lease,
-		&sent, &d.Tries, &next, &since, &changed, &d.Reason, &d.Field, &d.Hint, &d.Rule, &d.ERPRef, &d.ERPTotal}, more...)...)
-	d.LeaseUntil, d.SentAt, d.NextAt, d.Since, d.ChangedAt = timeOf(lease), timeOf(sent), timeOf(next), timeOf(since), timeOf(changed)
+		&sent, &d.Ghost, &ghost, &d.Tries, &next, &since, &changed, &d.Reason, &d.Field, &d.Hint, &d.Rule, &d.ERPRef, &d.ERPTotal}, more...)...)
+	d.LeaseUntil, d.SentAt, d.GhostAt, d.NextAt, d.Since, d.ChangedAt = timeOf(lease), timeOf(sent), timeOf(ghost), timeOf(next), timeOf(since), timeOf(changed)
 	return d, err
 }
 
@@ -168,9 +173,9 @@ func (s *Store) Begin(ctx context.Context, a *Attempt) error {
 		if a.Action == ActionDeliver {
 			sent = micros(a.StartedAt)
 		}
-		n, err := t.changed(`UPDATE deliveries SET sent_at = CASE WHEN $1 > 0 THEN $1 ELSE sent_at END
+		n, err := t.changed(`UPDATE deliveries SET sent_at = CASE WHEN $1 > 0 THEN $1 ELSE sent_at END, sent = CASE WHEN $1 > 0 THEN $6 ELSE sent END
 			WHERE shop = $2 AND order_id = $3 AND erp = $4 AND token = $5 AND state = 'sending'`,
-			sent, a.Shop, a.DeliveryKey.ID, a.ERP, a.Token)
+			sent, a.Shop, a.DeliveryKey.ID, a.ERP, a.Token, a.Version)
 		if err != nil {
 			return err
 		}
@@ -208,6 +213,7 @@ type Settle struct {
 	Verify    bool
 	Present   bool
 	Ambiguous bool // a call may have left whose result is not known: keep when
+	Ghost     bool // that call was never answered, and may take effect late
 	Tries     int
 	NextAt    time.Time
 	Reason    string
@@ -233,11 +239,12 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 		n, err := t.changed(`UPDATE deliveries SET
 				state = CASE WHEN $1 = 'delivered' AND wanted <> $2 THEN 'due' ELSE $1 END,
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
+				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN sent_at ELSE ghost_at END,
 				sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
 				tries = $7, next_at = $8, changed_at = $9, reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
 			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
 			r.State, r.Held, r.HeldBody, flag(r.Verify), flag(r.Present), flag(r.Ambiguous), r.Tries, micros(r.NextAt), micros(now),
-			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token)
+			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost))
 		if err != nil {
 			return err
 		}
@@ -289,6 +296,7 @@ func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) 
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		freed, err = t.changed(`UPDATE deliveries SET token = '', lease_until = 0, next_at = $1, changed_at = $1,
 				state = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,
+				ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN sent_at ELSE ghost_at END,
 				reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
 			WHERE state = 'sending' AND ($2 = 1 OR lease_until <= $1)`, micros(now), flag(all))
 		return err

@@ -144,9 +144,9 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 		return err
 	}
 	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, held, held_body, verify, present, token, lease_until,
-			sent_at, tries, next_at, since, changed_at, reason, field, hint, rule, erp_ref, erp_total)
+			sent_at, sent, ghost, ghost_at, tries, next_at, since, changed_at, reason, field, hint, rule, erp_ref, erp_total)
 		VALUES ($1, $2, $3, 'due', $4, '', '', CASE WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first') THEN 1 ELSE 0 END,
-			0, '', 0, 0, 0, $5, $5, $5, '', '', '', '', '', '')
+			0, '', 0, 0, '', '', 0, 0, $5, $5, $5, '', '', '', '', '', '')
 		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted,
 			since = CASE WHEN state IN ('delivered', 'excluded') THEN excluded.since ELSE since END,
 			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,

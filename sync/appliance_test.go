@@ -29,6 +29,7 @@ type appliance struct {
 	erp    *erptest.ERP
 	store  *store.Store
 	engine *Engine
+	client *shopify.Client
 	door   *httptest.Server
 }
 
@@ -60,6 +61,9 @@ func start(t testing.TB, s setup) *appliance {
 func build(t testing.TB, s setup) *appliance {
 	t.Helper()
 	a := &appliance{TB: t}
+	if s.now == nil {
+		s.now = time.Now
+	}
 	var err error
 	s.store.Path = filepath.Join(t.TempDir(), "gapless.db")
 	s.store.Now = s.now
@@ -87,7 +91,7 @@ func build(t testing.TB, s setup) *appliance {
 	t.Cleanup(shopServer.Close)
 	t.Cleanup(a.shop.Close)
 
-	client, err := shopify.NewClient(shopify.ClientConfig{Domain: "pretend.myshopify.com", AccessToken: "pretend-token", APIVersion: "2026-10", APIURL: shopServer.URL, Log: log, Now: s.now})
+	a.client, err = shopify.NewClient(shopify.ClientConfig{Domain: "pretend.myshopify.com", AccessToken: "pretend-token", APIVersion: "2026-10", APIURL: shopServer.URL, Log: log, Now: s.now})
 	require.NoError(t, err)
 	adapter, err := httperp.New(httperp.Settings{URL: erpServer.URL, Tier: s.tier}, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}, s.now)
 	require.NoError(t, err)
@@ -102,7 +106,7 @@ func build(t testing.TB, s setup) *appliance {
 	t.Cleanup(a.door.Close)
 
 	a.engine, err = New(a.store, Config{
-		Shops: []Shop{{Name: "acme", ERP: "books", Client: client, Webhooks: true, PollOverlap: 10 * time.Minute}},
+		Shops: []Shop{{Name: "acme", ERP: "books", Client: a.client, Webhooks: true, PollOverlap: 10 * time.Minute}},
 		ERPs: []ERP{{Name: "books", Adapter: adapter, Concurrency: 8, Timeout: 500 * time.Millisecond, Longest: s.longest,
 			RetryFirst: 5 * time.Millisecond, RetryMax: 100 * time.Millisecond, Circuit: CircuitConfig{Failures: 1000}}},
 		Rules: rules, WebhookURI: a.door.URL, Now: s.now, Log: log,
@@ -137,6 +141,18 @@ func (a *appliance) eventually(what string, check func() string) {
 	}
 }
 
+// moreThan says that more than n deliveries wait, or "".
+func (a *appliance) moreThan(n int64) string {
+	st, err := a.store.Stats(context.Background(), time.Now().Add(-time.Hour))
+	if err != nil {
+		return err.Error()
+	}
+	if waiting := st.PendingEvents + st.States[store.StateDue]; waiting > n {
+		return fmt.Sprintf("%d wait", waiting)
+	}
+	return ""
+}
+
 // atRest says what is still under way, or "".
 func (a *appliance) atRest() string {
 	st, err := a.store.Stats(context.Background(), time.Now().Add(-time.Hour))
@@ -158,9 +174,12 @@ func (a *appliance) judge() {
 	for _, told := range a.shop.Orders() {
 		reference := ref("acme", told.ID)
 		held := docs[reference]
-		require.Len(a, held, 1, "documents for order %s (cancelled %v)", told.Name, told.Cancelled)
+		d, _ := a.store.Delivery(a.Context(), store.OrderKey{Shop: "acme", ID: told.ID})
+		require.Len(a, held, 1, "documents for order %s (cancelled %v): %s %s", told.Name, told.Cancelled, d.State, d.Reason)
 		last := held[0].Writes[len(held[0].Writes)-1]
-		want, err := shopify.DecodeRESTOrder(a.shop.REST(told.ID))
+		body, err := a.client.Order(a.Context(), told.ID, shopify.Refetch)
+		require.NoError(a, err)
+		want, err := shopify.DecodeGraphQLOrder(body)
 		require.NoError(a, err)
 		require.Equal(a, want.Version(), last.Version, "version of order %s", told.Name)
 		require.Equal(a, told.Total, last.Total.String(), "total of order %s", told.Name)

@@ -40,11 +40,12 @@ type attempt struct {
 // delivery settles.
 func (a *attempt) run() store.Settle {
 	for _, step := range []func() *store.Settle{
-		a.mapOrder,   // the order in the ERP's terms, or parked
-		a.applyRules, // excluded, held, or on
-		a.skipSame,   // the ERP holds exactly this already
-		a.lookUp,     // where the last call's result is in doubt
-		a.send,       // intent, call, outcome
+		a.mapOrder,      // the order in the ERP's terms, or parked
+		a.applyRules,    // excluded, held, or on
+		a.skipSame,      // the ERP holds exactly this already
+		a.letGhostsPass, // an older version that may yet arrive must not arrive last
+		a.lookUp,        // where the last call's result is in doubt
+		a.send,          // intent, call, outcome
 	} {
 		if settled := step(); settled != nil {
 			return *settled
@@ -144,6 +145,25 @@ func (a *attempt) delivered(ref, total string) *store.Settle {
 	s := a.as(store.StateDelivered)
 	s.Held, s.HeldBody, s.Verify, s.Present, s.Ambiguous, s.Tries = a.doc.Version, a.hash, false, true, false, 0
 	s.ERPRef, s.ERPTotal = ref, total
+	return s
+}
+
+// letGhostsPass holds a newer version back while the call of an older one, never
+// answered, may still take effect: it would overwrite the newer one. The same
+// version again does no harm.
+func (a *attempt) letGhostsPass() *store.Settle {
+	d := a.claim.Delivery
+	wait := d.GhostAt.Add(a.Longest).Sub(a.engine.now())
+	if d.Ghost == "" || d.Ghost == a.doc.Version || wait <= 0 {
+		return nil
+	}
+	state := store.StateDue
+	if !d.SentAt.IsZero() {
+		state = store.StateUnknown
+	}
+	s := a.as(state)
+	s.NextAt = a.engine.now().Add(wait)
+	s.Reason = "an earlier call was never answered and may still take effect; this version waits until it can't"
 	return s
 }
 
@@ -317,7 +337,7 @@ func (a *attempt) retry(reason string, after time.Duration) *store.Settle {
 func (a *attempt) unknown(reason string) *store.Settle {
 	a.failed(reason, 0)
 	s := a.as(store.StateUnknown)
-	s.Verify, s.Ambiguous = true, true
+	s.Verify, s.Ambiguous, s.Ghost = true, true, true
 	s.NextAt = a.engine.now().Add(max(a.settle(), a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
 	s.Tries++
 	s.Reason = reason

@@ -41,8 +41,8 @@ type ERP struct {
 	Concurrency int           // calls at once
 	Rate        rate.Limit    // attempts a second; 0: no limit
 	Timeout     time.Duration // of one attempt
-	// Longest is how long a request whose client has gone may still take
-	// effect; tier B waits that long before it looks up.
+	// Longest is how long after it left a request may still take effect,
+	// answered or not.
 	Longest    time.Duration
 	RetryFirst time.Duration // the first wait after a failure; each next one doubles
 	RetryMax   time.Duration

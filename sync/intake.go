@@ -170,6 +170,9 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 	case o.UpdatedAt.Before(known.UpdatedAt):
 		b.note(ev, key, "older", "a newer version is known already")
 	case hash == known.Hash:
+		if fetchedAt.After(known.FetchedAt) {
+			b.accept(ev, o, hash, fetchedAt, gone) // the same, but now Shopify itself has said so
+		}
 		b.note(ev, key, "same", "this version is known already")
 	case fetchedAt.After(known.FetchedAt):
 		b.accept(ev, o, hash, fetchedAt, gone)

@@ -19,5 +19,7 @@ func KeepIn(s *store.Store) func(context.Context, *shopify.Webhook) (bool, error
 
 // RefuseIn is a door's Refused that keeps a bounded log of refusals in s.
 func RefuseIn(s *store.Store) func(shopify.Refusal) {
-	return func(r shopify.Refusal) { s.Refuse(store.Refusal{At: r.At, Shop: r.Shop, Topic: r.Topic, Remote: r.Remote, Status: r.Status, Reason: r.Reason}) }
+	return func(r shopify.Refusal) {
+		s.Refuse(store.Refusal{At: r.At, Shop: r.Shop, Topic: r.Topic, Remote: r.Remote, Status: r.Status, Reason: r.Reason})
+	}
 }

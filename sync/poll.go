@@ -9,6 +9,12 @@ import (
 	"gapless/store"
 )
 
+// Why an order is asked for, where a poll asks.
+const (
+	reasonPoll    = "poll"    // it is new or newer in Shopify
+	reasonConfirm = "confirm" // it may be
+)
+
 // PollResult is what one poll saw.
 type PollResult struct {
 	From, To time.Time
@@ -52,7 +58,10 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	return result, e.store.Polled(ctx, name, to, newer, "")
 }
 
-// newer picks the orders of a page that Shopify knows newer than we do.
+// newer picks the orders of a page that Shopify knows, or may know, newer than
+// we do. Its clock for orders has whole seconds: after the change a webhook told
+// of, another may have come in the same second, whose webhook was lost. So a
+// version counts as final only once it was fetched after its second was over.
 func (e *Engine) newer(ctx context.Context, shop string, page []shopify.OrderHead) ([]store.Refetch, error) {
 	keys := make([]store.OrderKey, len(page))
 	for i, head := range page {
@@ -64,10 +73,16 @@ func (e *Engine) newer(ctx context.Context, shop string, page []shopify.OrderHea
 	}
 	var newer []store.Refetch
 	for i, head := range page {
-		if have, seen := known[keys[i]]; seen && !head.UpdatedAt.After(have.UpdatedAt) {
-			continue
+		have, seen := known[keys[i]]
+		final := have.FetchedAt.After(have.UpdatedAt.Add(time.Second))
+		reason := reasonPoll
+		if seen && !head.UpdatedAt.After(have.UpdatedAt) {
+			if final {
+				continue
+			}
+			reason = reasonConfirm
 		}
-		newer = append(newer, store.Refetch{OrderKey: keys[i], Reason: "poll", AskedAt: e.now(), NextAt: e.now()})
+		newer = append(newer, store.Refetch{OrderKey: keys[i], Reason: reason, AskedAt: e.now(), NextAt: e.now()})
 	}
 	return newer, nil
 }

@@ -42,7 +42,11 @@ func (e *Engine) refetchDue(ctx context.Context, shop *Shop) time.Duration {
 func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 	shop := e.shops[r.Shop]
 	asked := e.now()
-	body, err := shop.Client.Order(ctx, r.ID, shopify.Refetch)
+	priority := shopify.Refetch
+	if r.Reason == reasonConfirm {
+		priority = shopify.Reconcile
+	}
+	body, err := shop.Client.Order(ctx, r.ID, priority)
 	switch {
 	case errors.Is(err, shopify.ErrNotFound):
 		return e.store.DropRefetch(ctx, r, store.Decision{At: e.now(), Shop: r.Shop, OrderID: r.ID, Step: "refetch", Outcome: "not found",

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -24,21 +25,28 @@ func TestOneOrderReachesTheERP(t *testing.T) {
 func TestThousandsOfOrdersWithEveryFault(t *testing.T) {
 	orders := 2000
 	if testing.Short() {
-		orders = 200
+		orders = 100
 	}
 	a := start(t, setup{
+		longest: time.Second,
 		shop: shopifytest.Options{Seed: 7, KeepLog: 1, RetryScale: 0.000001, Faults: shopifytest.Faults{
 			Drop: 0.05, Repeat: 0.1, Twin: 0.05, Delay: 0.1, Reorder: 0.2, Corrupt: 0.05, CorruptLost: 0.3, Stale: 0.1, NewID: 0.1, MaxDelay: time.Second,
 		}},
-		faults: erptest.Mix{erptest.TimeoutBefore: 0.002, erptest.TimeoutAfter: 0.004, erptest.TooMany: 0.02, erptest.Down: 0.02, erptest.Broken: 0.02,
-			erptest.HTML: 0.02, erptest.CutBefore: 0.02, erptest.CutAfter: 0.03, erptest.OKButNothing: 0.02},
+		faults: erptest.Mix{erptest.TimeoutBeforeEffect: 0.002, erptest.TimeoutAfterEffect: 0.004, erptest.TooManyRequests: 0.02, erptest.ServerError: 0.02, erptest.Unavailable: 0.02,
+			erptest.HTML: 0.02, erptest.CutBeforeEffect: 0.02, erptest.CutAfterEffect: 0.03, erptest.OKButNothing: 0.02},
 	})
-	for len(a.shop.Orders()) < orders {
-		for range 100 {
+	sending, stop := context.WithCancel(t.Context())
+	sent := make(chan struct{})
+	go func() { a.shop.Run(sending); close(sent) }()
+	for placed := 0; placed < orders; placed = len(a.shop.Orders()) {
+		for range 50 {
 			a.shop.Act()
 		}
-		a.deliverWebhooks()
+		a.eventually("room for more", func() string { return a.moreThan(500) })
 	}
+	stop()
+	<-sent
+	a.deliverWebhooks()
 	a.erp.SetFaults(nil)
 	_, err := a.engine.Poll(t.Context(), "acme")
 	require.NoError(t, err)

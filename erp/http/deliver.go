@@ -45,13 +45,17 @@ func (a *Adapter) Plan(ctx context.Context, doc erp.Document) ([]erp.Call, error
 }
 
 // decide picks the request, or says that none is needed or possible. In tier A
-// a create needs no look-up: a second one changes the same document.
+// a create needs no look-up: a second one changes the same document. An order
+// that was cancelled before the ERP heard of it goes there as cancelled, so that
+// the ERP's books know every order; one that is only kept away from the ERP
+// leaves no trace.
 func (a *Adapter) decide(ctx context.Context, doc erp.Document, t *erp.Transcript) (step, *erp.Outcome) {
 	create := step{a.s.Method, a.orderURL(a.s.CreatePath, doc.Ref), true}
+	unwanted := doc.Cancelled && doc.Order.CancelledAt == nil
 	switch {
 	case doc.Exists:
 		return a.update(doc), nil
-	case a.s.Tier == erp.TierA && !doc.Cancelled:
+	case a.s.Tier == erp.TierA && !unwanted:
 		return create, nil
 	}
 	found, err := a.Lookup(ctx, doc.Ref, t)
@@ -62,11 +66,11 @@ func (a *Adapter) decide(ctx context.Context, doc erp.Document, t *erp.Transcrip
 	switch {
 	case done != nil:
 		return step{}, done
-	case held == nil && doc.Cancelled:
+	case held == nil && unwanted:
 		return step{}, &erp.Outcome{Result: erp.Unchanged}
 	case held == nil:
 		return create, nil
-	case held.Cancelled == doc.Cancelled && (doc.Cancelled || held.Version == doc.Version):
+	case held.Cancelled == doc.Cancelled && held.Version == doc.Version:
 		return step{}, &erp.Outcome{Result: erp.Unchanged, ID: held.ID, Total: held.Total}
 	}
 	return a.update(doc), nil
@@ -196,9 +200,9 @@ func (a *Adapter) readBack(ctx context.Context, s step, doc erp.Document, ans an
 		return *done
 	case held == nil && doc.Cancelled && a.s.Tier != erp.TierC:
 		return erp.Outcome{Result: erp.Updated}
-	case held != nil && held.Cancelled != doc.Cancelled:
+	case held != nil && arrived(*held, doc, ans) && held.Cancelled != doc.Cancelled:
 		return wrongState(*held)
-	case held != nil && (held.Version == doc.Version || held.Version == "" && sameTotal(*held, doc)):
+	case held != nil && arrived(*held, doc, ans):
 		return a.success(s, ans, *held)
 	}
 	reason := "the ERP said ok and did nothing"
@@ -212,9 +216,14 @@ func (a *Adapter) readBack(ctx context.Context, s step, doc erp.Document, ans an
 	return erp.Outcome{Result: erp.Retry, Reason: reason}
 }
 
-// sameTotal is all that can be compared where an ERP keeps no version.
-func sameTotal(held erp.Found, doc erp.Document) bool {
-	return held.Total == nil || held.Total.Equal(doc.Order.Total.Decimal)
+// arrived says that what the ERP holds is this version. Where it keeps none, an
+// answer without an error and the total have to do.
+func arrived(held erp.Found, doc erp.Document, ans answer) bool {
+	if held.Version != "" {
+		return held.Version == doc.Version
+	}
+	v, _ := ans.json()
+	return !hasError(v) && (held.Total == nil || held.Total.Equal(doc.Order.Total.Decimal))
 }
 
 func wrongState(held erp.Found) erp.Outcome {

@@ -23,7 +23,7 @@ func (a *Adapter) Tier() erp.Tier { return erp.TierB }
 // gone. The engine waits that long after an ambiguous call before it looks up.
 func (a *Adapter) Settle() time.Duration { return a.settings.LongestRequest }
 
-func (a *Adapter) conn(t *erp.Transcript) conn { return conn{a.client, t} }
+func (a *Adapter) conn(t *erp.Transcript) conn { return conn{a.client, t, new(bool)} }
 
 // Lookup finds the sales that bear the reference.
 func (a *Adapter) Lookup(ctx context.Context, ref string, t *erp.Transcript) ([]erp.Found, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -71,15 +72,21 @@ func newClient(s Settings, c *http.Client, now func() time.Time) *client {
 	}
 }
 
-// conn is the client with the transcript of one delivery.
+// conn is the client in one delivery.
 type conn struct {
 	*client
-	t *erp.Transcript
+	t     *erp.Transcript
+	wrote *bool // whether this delivery has changed something
 }
 
-// read calls a method that changes nothing.
+// read calls a method that changes nothing. Where it fails after a write, what
+// that write led to stays unknown.
 func (c conn) read(ctx context.Context, out any, r request) error {
 	_, err := c.call(ctx, out, r, false)
+	var f *failure
+	if *c.wrote && errors.As(err, &f) {
+		f.result = erp.Unknown
+	}
 	return err
 }
 
@@ -88,8 +95,12 @@ func (c conn) read(ctx context.Context, out any, r request) error {
 func (c conn) write(ctx context.Context, out any, r request) error {
 	for range maxWarnings {
 		warning, err := c.call(ctx, out, r, true)
-		if err != nil || warning == "" {
+		if err != nil {
 			return err
+		}
+		if warning == "" {
+			*c.wrote = true
+			return nil
 		}
 		s, err := c.open(ctx)
 		if err != nil {
@@ -185,14 +196,15 @@ func (c conn) roundTrip(req *http.Request) (answer, error) {
 
 // open returns the session, logging in where there is none.
 func (c conn) open(ctx context.Context) (*session, error) {
+	ended := &failure{result: erp.Retry, reason: "the call was ended before it was sent"}
+	if ctx.Err() != nil {
+		return nil, ended
+	}
 	select {
 	case c.door <- struct{}{}:
 		defer func() { <-c.door }()
 	case <-ctx.Done():
-		return nil, &failure{result: erp.Retry, reason: "the call was ended before it was sent"}
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, &failure{result: erp.Retry, reason: "the call was ended before it was sent"}
+		return nil, ended
 	}
 	c.mu.Lock()
 	s, wait := c.session, c.closedUntil.Sub(c.now())

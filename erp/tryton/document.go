@@ -199,7 +199,7 @@ func (m mapper) article(i int, l erp.Line) ([]docLine, error) {
 	if l.Discount.IsZero() {
 		return []docLine{line}, nil
 	}
-	off := m.line(m.settings.Products.Discount, field, "Discount: "+title, 1, l.Discount.Neg(), taxes)
+	off := m.line(m.settings.Products.Discount, fmt.Sprintf("lines[%d].discount", i), "Discount: "+title, 1, l.Discount.Neg(), taxes)
 	return []docLine{line, off}, nil
 }
 

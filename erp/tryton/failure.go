@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -111,9 +112,10 @@ func replaceFold(text, word string) string {
 }
 
 // personal lists what in the order tells of a person, and the words of it:
-// Tryton may quote a name in part. Words of one or two letters say nothing.
+// Tryton may quote a name in part. Words of one or two letters say nothing, and
+// of a note only longer ones do: the others are in every sentence.
 func personal(o erp.Order) []string {
-	all := []string{o.Email, o.Phone, o.Note}
+	all := []string{o.Email, o.Phone}
 	if c := o.Customer; c != nil {
 		all = append(all, c.FirstName, c.LastName, c.Email, c.Phone)
 	}
@@ -123,13 +125,15 @@ func personal(o erp.Order) []string {
 				a.Address1, a.Address2, a.City, a.Zip, a.Phone)
 		}
 	}
-	var words []string
+	words := longWords(o.Note, 6)
 	for _, s := range all {
-		for _, w := range append([]string{strings.TrimSpace(s)}, strings.Fields(s)...) {
-			if utf8.RuneCountInString(w) > 2 {
-				words = append(words, w)
-			}
-		}
+		words = append(words, longWords(s, 3)...)
 	}
 	return words
+}
+
+// longWords are s as a whole and its words, as far as they have least letters.
+func longWords(s string, least int) []string {
+	short := func(w string) bool { return utf8.RuneCountInString(w) < least }
+	return slices.DeleteFunc(append([]string{strings.TrimSpace(s)}, strings.Fields(s)...), short)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"gapless/erp"
@@ -113,9 +114,7 @@ func findAddress(party int64, v values) request {
 
 func createAddress(party any, v values) request {
 	made := values{"party": party}
-	for field, value := range v {
-		made[field] = value
-	}
+	maps.Copy(made, v)
 	return ask("model.party.address.create", []any{made})
 }
 

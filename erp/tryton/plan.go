@@ -42,13 +42,11 @@ func (a *Adapter) plan(ctx context.Context, c conn, doc erp.Document) ([]request
 	if w.Cancelled {
 		return a.planCancel(ctx, c, w, rows)
 	}
-	var live *sale
-	for i, s := range rows {
-		if s.live() && (live == nil || s.reached(live.State)) {
-			live = &rows[i]
-		}
+	var first *sale
+	if live := liveOnes(rows); len(live) > 0 {
+		first = &live[0]
 	}
-	next, at, err := a.decide(ctx, c, w, rows, live)
+	next, at, err := a.decide(ctx, c, w, rows, first)
 	if err != nil {
 		return nil, err
 	}
@@ -61,40 +59,53 @@ func (a *Adapter) plan(ctx context.Context, c conn, doc erp.Document) ([]request
 	case restamp:
 		return append([]request{stampSale(*at, w)}, planButtons(*at, goal)...), nil
 	}
-	people, f, err := a.planContent(ctx, c, w)
+	calls, f, err := a.planContent(ctx, c, w)
 	if err != nil {
 		return nil, err
 	}
-	if next == rewrite {
+	switch next {
+	case rewrite:
 		if at.State != stateDraft {
-			people = append(people, press("draft", *at))
+			calls = append(calls, press("draft", *at))
 		}
-		return append(append(people, rewriteSale(*at, w, f)), planButtons(sale{ID: at.ID, State: stateDraft}, goal)...), nil
-	}
-	if next == replace {
+		draft := sale{ID: at.ID, State: stateDraft}
+		return append(append(calls, rewriteSale(*at, w, f)), planButtons(draft, goal)...), nil
+	case replace:
 		undo, err := a.planUndo(ctx, c, *at)
 		if err != nil {
 			return nil, err
 		}
-		people = append(people, undo...)
+		calls = append(append(calls, undo...), planCreate(w, f, goal)...)
+		return append(calls, asideSale(*at, w.Reference)), nil
 	}
-	calls := append(people, createSale(w, f))
-	for state := stateDraft; rank[state] < rank[goal]; state = buttons[state].leads {
-		calls = append(calls, ask("model.sale.sale."+buttons[state].button, []any{"<the new sale>"}))
+	return append(calls, planCreate(w, f, goal)...), nil
+}
+
+// planCreate is a new sale and the buttons that lead it to the goal.
+func planCreate(w wanted, f saleContent, goal string) []request {
+	calls := []request{createSale(w, f)}
+	for _, button := range path(stateDraft, goal) {
+		calls = append(calls, ask("model.sale.sale."+button, []any{"<the new sale>"}))
 	}
-	if next == replace {
-		calls = append(calls, asideSale(*at, w.Reference))
-	}
-	return calls, nil
+	return calls
 }
 
 // planButtons are the buttons that lead the sale to the goal.
 func planButtons(s sale, goal string) []request {
 	var calls []request
-	for state := s.State; rank[state] < rank[goal]; state = buttons[state].leads {
-		calls = append(calls, press(buttons[state].button, s))
+	for _, button := range path(s.State, goal) {
+		calls = append(calls, press(button, s))
 	}
 	return calls
+}
+
+// path names the buttons between two states.
+func path(from, goal string) []string {
+	var names []string
+	for b, more := buttons[from]; more && rank[from] < rank[goal]; b, more = buttons[from] {
+		names, from = append(names, b.button), b.leads
+	}
+	return names
 }
 
 func (a *Adapter) planCancel(ctx context.Context, c conn, w wanted, rows []sale) ([]request, error) {
@@ -141,7 +152,7 @@ func (a *Adapter) planUndo(ctx context.Context, c conn, s sale) ([]request, erro
 	return calls, nil
 }
 
-// planContent is saleFields without writing: first the calls that make party
+// planContent is resolve without writing: first the calls that make party
 // and addresses, then the content with words in place of their ids.
 func (a *Adapter) planContent(ctx context.Context, c conn, w wanted) ([]request, saleContent, error) {
 	currency, err := a.currency(ctx, c, w.Currency)

@@ -1,4 +1,4 @@
-package tryton_test
+package tryton
 
 import (
 	"bytes"
@@ -17,22 +17,21 @@ import (
 
 	"gapless/erp"
 	"gapless/erp/erptest"
-	"gapless/erp/tryton"
 	"gapless/erp/tryton/trytontest"
 )
 
 // settings are those of the seeded Tryton at url.
-func settings(s trytontest.Server, url string) tryton.Settings {
-	return tryton.Settings{
+func settings(s trytontest.Server, url string) Settings {
+	return Settings{
 		URL: url, Database: s.Database, User: s.User, Password: s.Password,
-		Products: tryton.Products{Tip: "TIP", Duties: "DUTIES", Fees: "FEES", GiftCard: "GIFT-50"},
+		Products: Products{Tip: "TIP", Duties: "DUTIES", Fees: "FEES", GiftCard: "GIFT-50"},
 		Timeout:  time.Minute,
 	}
 }
 
-func newAdapter(t testing.TB, s tryton.Settings) *tryton.Adapter {
+func newAdapter(t testing.TB, s Settings) *Adapter {
 	t.Helper()
-	a, err := tryton.New(s, &http.Client{Transport: &http.Transport{}}, time.Now)
+	a, err := New(s, &http.Client{Transport: &http.Transport{}}, time.Now)
 	require.NoError(t, err)
 	return a
 }
@@ -66,7 +65,7 @@ func conformance(t *testing.T, state string, h erptest.Harness) {
 
 	// The suite counts the writes of a create. Party and address of its customer
 	// are there from the first order on: make them now.
-	first := document(t, adapter, erptest.Order("acme-first-"+state), "1")
+	first := docOf(t, adapter, erptest.Order("acme-first-"+state), "1")
 	out := adapter.Deliver(t.Context(), first, nil)
 	require.Equal(t, erp.Created, out.Result, out.Reason)
 
@@ -89,7 +88,7 @@ func writes(_ *http.Request, body []byte) bool {
 	return !slices.Contains([]string{"search_read", "get_preferences", "login", "version"}, last)
 }
 
-func document(t testing.TB, a erp.Adapter, o erp.Order, version string) erp.Document {
+func docOf(t testing.TB, a erp.Adapter, o erp.Order, version string) erp.Document {
 	t.Helper()
 	body, err := a.Map(o)
 	require.NoError(t, err)
@@ -122,7 +121,7 @@ func (b *books) call(t testing.TB, out any, method string, params ...any) {
 
 func (b *books) post(t testing.TB, out any, method string, params ...any) {
 	t.Helper()
-	body, err := json.Marshal(map[string]any{"id": 1, "method": method, "params": params})
+	body, err := json.Marshal(map[string]any{"id": 1, "method": method, "params": append([]any{}, params...)})
 	require.NoError(t, err)
 	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodPost, b.url, bytes.NewReader(body))
 	require.NoError(t, err)

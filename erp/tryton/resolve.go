@@ -130,14 +130,15 @@ func search(model string, domain []any, fields ...string) request {
 // be charged once.
 func (a *Adapter) lineTaxes(ctx context.Context, c conn, l docLine) ([]int64, error) {
 	ids, seen := []int64{}, map[int64]bool{}
+	owner, _, _ := strings.Cut(l.Field, ".") // "lines[2]" of "lines[2].sku"
 	for _, ref := range l.Taxes {
-		id, err := a.tax(ctx, c, ref, strings.TrimSuffix(l.Field, ".sku")+".taxes")
+		id, err := a.tax(ctx, c, ref, owner+".taxes")
 		if err != nil {
 			return nil, err
 		}
 		if seen[id] {
 			return nil, &erp.Problem{
-				Reason: "two taxes of one line lead to the same tax in Tryton", Field: strings.TrimSuffix(l.Field, ".sku") + ".taxes",
+				Reason: "two taxes of one line lead to the same tax in Tryton", Field: owner + ".taxes",
 				Hint: "name a Tryton tax for each of their titles in the taxes setting",
 			}
 		}

@@ -21,9 +21,7 @@ func TestAllProblemsOfTheSettingsAtOnce(t *testing.T) {
 		User: "a:b", Password: "", Taxes: map[string]string{"IVA": "", "iva": "x"},
 	}, http.DefaultClient, time.Now)
 	keys := map[string]bool{}
-	for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-		collect(t, e, keys)
-	}
+	collect(t, err, keys)
 	for _, key := range []string{"url", "database", "user", "password", "state", "taxes", "timeout", "longest_request"} {
 		require.Contains(t, keys, key)
 	}
@@ -31,14 +29,15 @@ func TestAllProblemsOfTheSettingsAtOnce(t *testing.T) {
 
 // collect walks through errors joined in errors.
 func collect(t *testing.T, err error, keys map[string]bool) {
-	if joined, several := err.(interface{ Unwrap() []error }); several {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
 		for _, e := range joined.Unwrap() {
 			collect(t, e, keys)
 		}
 		return
 	}
 	var s *erp.SettingError
-	require.True(t, errors.As(err, &s), "%T", err)
+	require.ErrorAs(t, err, &s)
 	require.NotEmpty(t, s.Problem)
 	require.NotEmpty(t, s.Fix)
 	keys[s.Key] = true

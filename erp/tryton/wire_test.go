@@ -2,6 +2,7 @@ package tryton
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -68,7 +69,8 @@ func FuzzAnswer(f *testing.F) {
 		if err == nil && warning == "" && (status != 200 || !json.Valid(body)) {
 			t.Fatalf("status %d, body %q passed as a result", status, body)
 		}
-		if _, judged := err.(*failure); err != nil && !judged {
+		var judged *failure
+		if err != nil && !errors.As(err, &judged) {
 			t.Fatalf("an error without a verdict: %v", err)
 		}
 	})

@@ -45,6 +45,10 @@ func lived(t *testing.T, opt shopifytest.Options, acts int) (*shopifytest.Shop, 
 
 // The heart of it: whichever way an order comes, it is the same order.
 func TestBothRenderingsDecodeToEqualOrders(t *testing.T) {
+	acts := 1400
+	if testing.Short() {
+		acts = 200
+	}
 	yen := shopifytest.SimpleMarket("JPY", 10000, 8000)
 	yen.Exchange = []shopifytest.Exchange{{Currency: "USD", Rate: 66}, {Currency: "KWD", Rate: 20}}
 	for name, market := range map[string]shopifytest.Market{
@@ -54,7 +58,7 @@ func TestBothRenderingsDecodeToEqualOrders(t *testing.T) {
 		"dinars":                      shopifytest.SimpleMarket("KWD", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			shop, client, _ := lived(t, shopifytest.Options{Market: market, Seed: 42}, 1800)
+			shop, client, _ := lived(t, shopifytest.Options{Market: market, Seed: 42}, acts)
 			compared := 0
 			for _, o := range shop.Orders() {
 				if compareRenderings(t, shop, client, o) {

@@ -17,6 +17,17 @@
 //   - Shop holds many orders. It is an http.Handler (server.go), a sender of
 //     webhooks (sender.go) and an oracle: Orders, Order, REST, GraphQL.
 //
+// In a test:
+//
+//	shop := shopifytest.New(shopifytest.Options{Seed: 1, Now: clock.Now, Faults: shopifytest.Faults{Drop: 0.1}})
+//	api := httptest.NewServer(shop)
+//	shop.Subscribe(shopifytest.Subscription{Topic: "orders/create", URI: door.URL})
+//	id := shop.Create()                    // places an order, queues its webhooks
+//	shop.Apply(id, shopifytest.DoRefund)   // changes it
+//	err := shop.Flush(ctx)                 // delivers what was not dropped
+//	want, _ := shop.Order(id)              // what must have arrived in the end
+//
 // Nothing here reads the wall clock or starts a goroutine by itself: time comes
-// from Options.Now, and deliveries happen in Step, Flush or Run.
+// from Options.Now, and deliveries happen in Step, Flush or Run. (An
+// *http.Client keeps idle connections; Close drops them.)
 package shopifytest

@@ -45,7 +45,9 @@ func (x *index) catchUp(now time.Time) {
 		x.put(x.late[n].row)
 		n++
 	}
-	x.late = x.late[n:]
+	if x.late = x.late[n:]; len(x.late) == 0 {
+		x.late = nil
+	}
 }
 
 func (x *index) put(r row) {
@@ -179,33 +181,34 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d %d", c.at, c.id, c.n))
 }
 
-func parseCursor(text string) (c cursor, err error) {
+func parseCursor(text string) (c cursor, ok bool) {
 	if text == "" {
-		return c, nil
+		return c, true
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		_, err = fmt.Sscanf(string(raw), "%d %d %d", &c.at, &c.id, &c.n)
-	}
 	if err != nil {
-		return c, fmt.Errorf("Invalid cursor for current pagination sort.") //nolint:staticcheck // Shopify's words
+		return c, false
 	}
-	return c, nil
+	_, err = fmt.Sscanf(string(raw), "%d %d %d", &c.at, &c.id, &c.n)
+	return c, err == nil
 }
+
+// problem is an error in Shopify's words that a field answers with.
+type problem string
 
 // find answers orders(). The caller holds the lock.
 func (s *Shop) find(a args) any {
 	s.index.catchUp(s.opt.Now())
-	first := a.int("first", a.int("last", 0))
+	first := a.int("first", 0)
 	if first > 250 {
-		return fmt.Errorf("The first argument must be at most 250") //nolint:staticcheck // Shopify's words
+		return problem("The first argument must be at most 250")
 	}
-	at, err := parseCursor(a.string("after"))
-	if err != nil {
-		return err
+	at, ok := parseCursor(a.string("after"))
+	if !ok {
+		return problem("Invalid cursor for current pagination sort.")
 	}
 	if at.n+first > maxPagination {
-		return fmt.Errorf("Pagination reaches at most %d objects", maxPagination) //nolint:staticcheck // Shopify's words
+		return problem("Pagination reaches at most 25,000 objects")
 	}
 	return s.page(parseSearch(a.string("query"), s.opt.Zone), a, at, first)
 }

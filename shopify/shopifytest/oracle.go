@@ -66,8 +66,9 @@ func (s *Shop) REST(id int64) json.RawMessage {
 	return encode(s.rest(o).order())
 }
 
-// GraphQL runs a query document past token, budget and outages. The answer has
-// the shape of the HTTP body: data, errors, or both.
+// GraphQL runs a query document past token, budget and outages, with variables
+// as encoding/json gives them or Go ints. The answer has the shape of the HTTP
+// body: data, errors, or both.
 func (s *Shop) GraphQL(text string, variables map[string]any) json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -98,8 +98,8 @@ func (q *query) resolve(typ string, src any, sel *ast.Field, path []any) (any, i
 	switch v := value.(type) {
 	case nil:
 		return q.nothing(f), 0
-	case error:
-		q.fail(v.Error(), "BAD_REQUEST", sel.Position, path)
+	case problem:
+		q.fail(string(v), "BAD_REQUEST", sel.Position, path)
 		return nil, 0
 	case page:
 		return q.projectPage(f.typ, v, sel.SelectionSet, path)

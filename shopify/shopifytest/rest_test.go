@@ -85,7 +85,7 @@ var shared = map[string]string{
 func TestBothRenderingsAgreeOnAllSums(t *testing.T) {
 	c := clock{opened}
 	s := New(Options{Seed: 11, Now: c.now})
-	for range 1500 {
+	for range 600 {
 		s.Act()
 		c.advance(time.Second)
 	}

@@ -79,7 +79,7 @@ func many[T any](typ string, get func(T) []any, argNames ...string) field {
 
 // connect makes a field of T that is a connection over all of a list.
 func connect[T any](typ string, get func(T) []any, argNames ...string) field {
-	return field{typ: typ, kind: connection, args: append(argNames, "first", "last", "after", "before", "reverse"), get: func(src any, a args) any {
+	return field{typ: typ, kind: connection, args: append(argNames, "first", "after"), get: func(src any, a args) any {
 		return paged(get(src.(T)), a)
 	}}
 }

@@ -29,8 +29,8 @@ func partFields() schema {
 			"id": leaf(func(c *Customer) any { return gid("Customer", c.ID) }), "legacyResourceId": leaf(func(c *Customer) any { return legacy(c.ID) }),
 			"firstName": leaf(func(c *Customer) any { return c.FirstName }), "lastName": leaf(func(c *Customer) any { return c.LastName }),
 			"displayName":         leaf(func(c *Customer) any { return c.FirstName + " " + c.LastName }),
-			"defaultEmailAddress": to("CustomerEmailAddress", func(c *Customer) any { return present(c.Email) }),
-			"defaultPhoneNumber":  to("CustomerPhoneNumber", func(c *Customer) any { return present(c.Phone) }),
+			"defaultEmailAddress": to("CustomerEmailAddress", func(c *Customer) any { return orNull(c.Email) }),
+			"defaultPhoneNumber":  to("CustomerPhoneNumber", func(c *Customer) any { return orNull(c.Phone) }),
 			"taxExempt":           constant(false), "note": null(""), "tags": leaf(func(c *Customer) any { return append([]string{}, c.Tags...) }),
 		},
 		"CustomerEmailAddress": {"emailAddress": leaf(func(s string) any { return s })},
@@ -69,9 +69,6 @@ func partFields() schema {
 		},
 	}
 }
-
-// present is nil for an empty string.
-func present(s string) any { return orNull(s) }
 
 func lineFields() fields {
 	zero := func(*Line) Bag { return Bag{} }

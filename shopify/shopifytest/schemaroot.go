@@ -40,13 +40,13 @@ func queryFields() fields {
 		"refund": {typ: "Refund", args: []string{"id"}, get: func(src any, a args) any { return src.(*Shop).node("Refund", a.string("id")) }},
 		"nodes":  {typ: "Node", kind: list, args: []string{"ids"}, get: nodes},
 		"node":   {typ: "Node", args: []string{"id"}, get: func(src any, a args) any { return src.(*Shop).typedNode(a.string("id")) }},
-		"orders": {typ: "Order", kind: connection, args: []string{"first", "after", "last", "before", "query", "sortKey", "reverse", "savedSearchId"},
+		"orders": {typ: "Order", kind: connection, args: []string{"first", "after", "query", "sortKey", "reverse"},
 			get: func(src any, a args) any { return src.(*Shop).find(a) }},
-		"ordersCount":         {typ: "Count", args: []string{"query", "limit", "savedSearchId"}, get: func(src any, a args) any { return src.(*Shop).count(a) }},
+		"ordersCount":         {typ: "Count", args: []string{"query", "limit"}, get: func(src any, a args) any { return src.(*Shop).count(a) }},
 		"webhookSubscription": {typ: "WebhookSubscription", args: []string{"id"}, get: func(src any, a args) any { return orNil(src.(*Shop).subscription(a.string("id"))) }},
 		"webhookSubscriptions": connect("WebhookSubscription", func(s *Shop) []any {
 			return s.apiSubscriptions()
-		}, "sortKey", "query", "topics", "uri", "format"),
+		}, "sortKey"),
 		"shop":                   to("Shop", theShop),
 		"currentAppInstallation": to("AppInstallation", theShop),
 		"publicApiVersions":      many("ApiVersion", func(s *Shop) []any { return []any{s.opt.APIVersion} }),

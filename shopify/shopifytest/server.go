@@ -84,8 +84,11 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case o.Status != 0:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if o.Status == http.StatusTooManyRequests {
+			w.Header().Set("Retry-After", "2.0")
+		}
 		w.WriteHeader(o.Status)
-		fmt.Fprintf(w, "<!DOCTYPE html><html><body><h1>%d %s</h1></body></html>", o.Status, http.StatusText(o.Status))
+		_, _ = fmt.Fprintf(w, "<!DOCTYPE html><html><body><h1>%d %s</h1></body></html>", o.Status, http.StatusText(o.Status))
 	case o.Cut:
 		s.cut(w, r)
 	default:

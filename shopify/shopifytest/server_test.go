@@ -160,6 +160,8 @@ func TestMistakesInADocumentAreErrors(t *testing.T) {
 		check(t, r.Data == nil, "data in spite of an error: %s", r.body)
 	}
 	check(t, strings.HasPrefix(c.ask(`{ order(`, nil).Errors[0].Message, "syntax error"), "a syntax error")
+	loop := c.ask(`{ shop { ...A } } fragment A on Shop { name ...B } fragment B on Shop { ...A }`, nil)
+	equal(t, "infiniteLoop", loop.code(), "code of fragments in a circle")
 	unknown := c.ask(`{ shop { nmae } }`, nil)
 	equal(t, "undefinedField", unknown.code(), "code")
 	equal(t, []any{"query", "shop", "nmae"}, unknown.Errors[0].Path, "path")
@@ -389,4 +391,20 @@ func TestOutages(t *testing.T) {
 	equal(t, "ACCESS_DENIED", r.code(), "code")
 	equal(t, `{"customer":null,"name":"#1001"}`, string(r.Data["order"]), "partial data")
 	equal(t, "", c.ask(query, vars).code(), "code when all is over")
+}
+
+func FuzzQuery(f *testing.F) {
+	f.Add(`{ orders(first: 3, query: "updated_at:>='2026-11-23T10:00:00Z'") { edges { node { id } } } }`, "", int64(1))
+	f.Add(`query($n: Int = 2) { ordersCount(limit: $n, query: "x:") { count } nodes(ids: ["gid://shopify/Order/1"]) { id ... on Order { name } } }`, "n", int64(-1))
+	f.Add(`{ order(id: "x") { ...F } } fragment F on Order { refunds(first: 1) { order { ...F } } }`, "", int64(0))
+	s := New(Options{Now: func() time.Time { return opened }})
+	for range 5 {
+		s.Create()
+	}
+	f.Fuzz(func(t *testing.T, text, name string, n int64) {
+		answer := s.GraphQL(text, map[string]any{name: json.Number(fmt.Sprint(n))})
+		var doc struct{ Data, Errors json.RawMessage }
+		noError(t, json.Unmarshal(answer, &doc))
+		check(t, doc.Data != nil || doc.Errors != nil, "neither data nor errors: %s", answer)
+	})
 }

@@ -102,6 +102,9 @@ CREATE TABLE deliveries (
   token      TEXT NOT NULL,              -- of the attempt that may write the result; '' unless sending
   lease_until INTEGER NOT NULL,
   sent_at    INTEGER NOT NULL,           -- when the intent of the last attempt was committed; 0: nothing may have left
+  sent       TEXT NOT NULL,              -- the version of that intent
+  ghost      TEXT NOT NULL,              -- a version whose call was never answered: it may take effect late
+  ghost_at   INTEGER NOT NULL,           -- when that call left
   tries      INTEGER NOT NULL,           -- since the last success
   next_at    INTEGER NOT NULL,
   since      INTEGER NOT NULL,           -- when it last left delivered or excluded

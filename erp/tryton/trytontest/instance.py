@@ -85,14 +85,18 @@ class Instance:
                 raise SystemExit('a server ended at once:\n' + (self.dir / 'server.log').read_text()[-4000:])
             time.sleep(0.1)
 
-    def close(self):
+    def stop(self):
         for child in reversed(self.children):
-            child.send_signal(signal.SIGINT)  # PostgreSQL: fast shutdown
+            child.send_signal(signal.SIGINT)  # to PostgreSQL: end now, and in good order
             try:
-                child.wait(10)
+                child.wait(20)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+        self.children = []
+
+    def close(self):
+        self.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -112,18 +116,15 @@ def build(seed):
         instance = Instance(port=0)
         try:
             fill(instance)
-        except BaseException:
+            instance.stop()
+            for old in seed.parent.iterdir():  # seeds of earlier scripts and packages
+                if old.is_dir():
+                    shutil.rmtree(old)
+            made = pathlib.Path(str(seed) + '.part')
+            instance.run('cp', '-a', str(instance.data), str(made))
+            made.rename(seed)
+        finally:
             instance.close()
-            raise
-        for child in instance.children:
-            child.send_signal(signal.SIGINT)
-            child.wait()
-        instance.children = []
-        made = pathlib.Path(str(seed) + '.part')
-        shutil.rmtree(made, ignore_errors=True)
-        instance.run('cp', '-a', str(instance.data), str(made))
-        made.rename(seed)
-        instance.close()
 
 
 def fill(instance):
@@ -156,7 +157,9 @@ def serve(seed, port):
 
 
 if __name__ == '__main__':
-    os.setsid()  # Ctrl-C ends our parent, and that ends us
+    if os.getpgrp() != os.getpid():
+        os.setsid()  # Ctrl-C ends our parent, and that ends us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of every "finally"
     if sys.argv[1] == 'build':
         build(pathlib.Path(sys.argv[2]))
     else:
