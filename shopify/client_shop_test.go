@@ -2,10 +2,11 @@ package shopify_test
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
-	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -114,21 +115,46 @@ func TestPretendShopIsSubscribedToOnce(t *testing.T) {
 	require.Equal(t, "created", changes[0].Action)
 }
 
-// A small bucket, many callers at once: everyone gets an answer in the end.
+// direct answers requests without a network, so that synctest can keep the time.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	d.ServeHTTP(answer, r)
+	return answer.Result(), nil
+}
+
+// A small bucket, a hundred callers at once: everyone gets an answer in the end,
+// and hardly anyone is refused on the way.
 func TestPretendShopsRateLimitIsKept(t *testing.T) {
-	shop, client, _ := open(t, shopifytest.Options{BucketSize: 1000, RestoreRate: 50})
-	var callers sync.WaitGroup
-	for i, snapshot := range slices.Backward(shop.Orders()) {
-		callers.Go(func() {
-			body, err := client.Order(t.Context(), snapshot.ID, shopify.Priority(i%5))
-			if err != nil {
-				t.Errorf("order %s: %v", snapshot.Name, err)
-				return
-			}
-			if o, err := shopify.DecodeGraphQLOrder(body); err != nil || o.ID != snapshot.ID {
-				t.Errorf("order %s: decoded to %v, %v", snapshot.Name, o, err)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		shop := shopifytest.New(shopifytest.Options{Seed: 7, BucketSize: 1000, RestoreRate: 50, Now: time.Now})
+		for range 100 {
+			shop.Create()
+		}
+		client, err := shopify.NewClient(shopify.ClientConfig{
+			Domain: "pretend.myshopify.com", AccessToken: "pretend-token", APIVersion: "2026-10",
+			HTTP: &http.Client{Transport: direct{shop}},
 		})
-	}
-	callers.Wait()
+		require.NoError(t, err)
+		_, err = client.Order(t.Context(), shop.Orders()[0].ID, shopify.Refetch) // learn what it costs
+		require.NoError(t, err)
+		before := shop.Calls()
+
+		var callers sync.WaitGroup
+		for i, snapshot := range shop.Orders() {
+			callers.Go(func() {
+				body, err := client.Order(t.Context(), snapshot.ID, shopify.Priority(i%5))
+				if err != nil {
+					t.Errorf("order %s: %v", snapshot.Name, err)
+					return
+				}
+				if o, err := shopify.DecodeGraphQLOrder(body); err != nil || o.ID != snapshot.ID {
+					t.Errorf("order %s: decoded to %v, %v", snapshot.Name, o, err)
+				}
+			})
+		}
+		callers.Wait()
+		require.Less(t, shop.Calls()-before, 110, "calls for 100 orders")
+	})
 }

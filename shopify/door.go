@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// MaxBody is the largest webhook body the door takes, in bytes. Shopify
-// documents no limit; bodies of orders with hundreds of lines pass 100 KB.
+// MaxBody is the largest webhook body a door takes unless told
+// otherwise, in bytes. Shopify documents no limit; bodies of orders with
+// hundreds of lines pass 100 KB.
 const MaxBody = 10 << 20
 
 // maxHeader bounds each header value the door keeps.
@@ -65,6 +66,7 @@ type Door struct {
 	Refused func(Refusal)
 	// RetryAfter is what a 503 asks for; whole seconds.
 	RetryAfter time.Duration
+	MaxBody    int64 // bytes
 	Now        func() time.Time
 
 	shops   map[string]*signer // by domain
@@ -74,7 +76,7 @@ type Door struct {
 // NewDoor returns a door for these shops. An empty secret is an error: anybody
 // can sign with it.
 func NewDoor(shops []DoorShop) (*Door, error) {
-	d := &Door{RetryAfter: 5 * time.Second, Now: time.Now, shops: map[string]*signer{}}
+	d := &Door{RetryAfter: 5 * time.Second, MaxBody: MaxBody, Now: time.Now, shops: map[string]*signer{}}
 	d.Refused = func(Refusal) {}
 	d.buffers.New = func() any { b := make([]byte, 0, 32<<10); return &b }
 	for _, s := range shops {
@@ -142,15 +144,15 @@ func (d *Door) read(w http.ResponseWriter, r *http.Request, buffer *[]byte) (*We
 	if !known {
 		return nil, &refused{http.StatusNotFound, "X-Shopify-Shop-Domain names no configured shop"}
 	}
-	if r.ContentLength > MaxBody {
-		return nil, tooLarge
+	if r.ContentLength > d.MaxBody {
+		return nil, d.tooLarge()
 	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, MaxBody), (*buffer)[:0])
+	body, err := readAll(http.MaxBytesReader(w, r.Body, d.MaxBody), (*buffer)[:0])
 	*buffer = body
 	if err != nil {
 		var over *http.MaxBytesError
 		if errors.As(err, &over) {
-			return nil, tooLarge
+			return nil, d.tooLarge()
 		}
 		return nil, fmt.Errorf("read the body: %w", err)
 	}
@@ -169,7 +171,9 @@ func (d *Door) read(w http.ResponseWriter, r *http.Request, buffer *[]byte) (*We
 	}, nil
 }
 
-var tooLarge = &refused{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d MiB", MaxBody>>20)}
+func (d *Door) tooLarge() error {
+	return &refused{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes", d.MaxBody)}
+}
 
 // release gives a buffer back, unless one large body has made it large.
 func (d *Door) release(buffer *[]byte) {

@@ -258,6 +258,20 @@ func (s *Store) Size() (database, wal int64) {
 	return database, wal
 }
 
+// SQLiteVersion is the version of SQLite inside.
+func SQLiteVersion() string {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return "unknown"
+	}
+	defer db.Close()
+	var v string
+	if err := db.QueryRow(`SELECT sqlite_version()`).Scan(&v); err != nil {
+		return "unknown"
+	}
+	return v
+}
+
 // Backup writes a consistent, verified copy to path while the store is in use.
 func (s *Store) Backup(ctx context.Context, path string) error {
 	return copyVerified(ctx, s.control, path)

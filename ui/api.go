@@ -70,7 +70,7 @@ type Order struct {
 }
 
 // orderOf joins a row and its delivery.
-func orderOf(o store.Order, d store.Delivery) Order {
+func OrderOf(o store.Order, d store.Delivery) Order {
 	v := Order{
 		Shop: o.Shop, ID: o.ID, Name: o.Name, Version: o.Version, State: d.State, Wanted: d.Wanted, Held: d.Held, ERP: d.ERP, ERPRef: d.ERPRef,
 		ERPTotal: d.ERPTotal, Total: o.Total, Currency: o.Currency, Test: o.Test, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FirstSeenAt: o.FirstSeenAt,
@@ -121,7 +121,7 @@ func (s *Server) listOrders(ctx context.Context, in *ordersIn) (*answer[List[Ord
 	}
 	list := List[Order]{Items: []Order{}}
 	for _, v := range views {
-		list.Items = append(list.Items, orderOf(v.Order, v.Delivery))
+		list.Items = append(list.Items, OrderOf(v.Order, v.Delivery))
 	}
 	if len(views) == in.Limit {
 		last := views[len(views)-1]
@@ -197,12 +197,12 @@ func (s *Server) showOrder(ctx context.Context, in *orderIn) (*answer[OrderDetai
 	if err != nil {
 		return nil, s.failed("the attempts could not be read", err)
 	}
-	detail := OrderDetail{Order: orderOf(order, delivery), Content: order.Content, Decisions: []Decision{}, Events: []Event{}, Attempts: []Attempt{}}
+	detail := OrderDetail{Order: OrderOf(order, delivery), Content: order.Content, Decisions: []Decision{}, Events: []Event{}, Attempts: []Attempt{}}
 	for _, d := range decisions {
 		detail.Decisions = append(detail.Decisions, Decision{d.At, d.Step, d.Outcome, d.Detail, d.EventID})
 	}
 	for _, e := range events {
-		detail.Events = append(detail.Events, eventOf(e))
+		detail.Events = append(detail.Events, EventOf(e))
 	}
 	for _, t := range tries {
 		detail.Attempts = append(detail.Attempts, attemptOf(t))
@@ -224,7 +224,8 @@ type Event struct {
 	Size        int64           `json:"size" doc:"bytes of the body"`
 }
 
-func eventOf(e store.Event) Event {
+// EventOf tells a stored event without its body.
+func EventOf(e store.Event) Event {
 	headers := json.RawMessage(e.Headers)
 	if !json.Valid(headers) {
 		headers = json.RawMessage(`{}`)
@@ -249,7 +250,7 @@ func (s *Server) listEvents(ctx context.Context, in *eventsIn) (*answer[List[Eve
 	}
 	list := List[Event]{Items: []Event{}}
 	for _, e := range events {
-		list.Items = append(list.Items, eventOf(e))
+		list.Items = append(list.Items, EventOf(e))
 	}
 	if len(events) == in.Limit {
 		list.Next = strconv.FormatInt(events[len(events)-1].ID, 10)
@@ -288,7 +289,7 @@ func (s *Server) showEvent(ctx context.Context, in *eventIn) (*answer[EventDetai
 	if err != nil {
 		return nil, s.failed("the event could not be read", err)
 	}
-	detail := EventDetail{Event: eventOf(e), Body: string(e.Body)}
+	detail := EventDetail{Event: EventOf(e), Body: string(e.Body)}
 	if valid := strings.ToValidUTF8(detail.Body, ""); valid != detail.Body {
 		detail.Body, detail.Base64 = base64.StdEncoding.EncodeToString(e.Body), true
 	}

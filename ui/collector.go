@@ -60,3 +60,68 @@ func (c *storeCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.deliveries, st.States[state], state)
 	}
 }
+
+// EngineMetrics is what the engine has done since it started.
+type EngineMetrics struct {
+	Events   int64 // taken in
+	Accepted int64 // of them, new versions of orders
+	Fetched  int64 // orders asked for by id
+	Attempts map[AttemptKind]AttemptCount
+	Circuits map[string]bool // ERPs; true: attempts pause
+}
+
+// AttemptKind names a count of attempts.
+type AttemptKind struct{ ERP, Result string }
+
+// AttemptCount is how many attempts there were, and how long they took together.
+type AttemptCount struct {
+	Count int64
+	Took  time.Duration
+}
+
+// engineCollector reads the engine's counters when somebody asks.
+type engineCollector struct {
+	metrics func() EngineMetrics
+
+	events, accepted, fetched, attempts, seconds, circuit *prometheus.Desc
+}
+
+func newEngineCollector(metrics func() EngineMetrics) *engineCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("gapless_"+name, help, labels, nil)
+	}
+	return &engineCollector{
+		metrics:  metrics,
+		events:   desc("events_taken_in_total", "Events decided since start."),
+		accepted: desc("order_versions_total", "New versions of orders since start."),
+		fetched:  desc("orders_fetched_total", "Orders asked for by id since start."),
+		attempts: desc("attempts_total", "Calls to ERPs since start.", "erp", "result"),
+		seconds:  desc("attempt_seconds_total", "Time calls to ERPs took since start, in seconds.", "erp", "result"),
+		circuit:  desc("erp_circuit_open", "1 while attempts on an ERP pause because it fails.", "erp"),
+	}
+}
+
+// Describe names the metrics.
+func (c *engineCollector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect reads them.
+func (c *engineCollector) Collect(ch chan<- prometheus.Metric) {
+	m := c.metrics()
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	counter(c.events, float64(m.Events))
+	counter(c.accepted, float64(m.Accepted))
+	counter(c.fetched, float64(m.Fetched))
+	for k, n := range m.Attempts {
+		counter(c.attempts, float64(n.Count), k.ERP, k.Result)
+		counter(c.seconds, n.Took.Seconds(), k.ERP, k.Result)
+	}
+	for name, open := range m.Circuits {
+		v := 0.0
+		if open {
+			v = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.circuit, prometheus.GaugeValue, v, name)
+	}
+}

@@ -49,8 +49,8 @@ type Options struct {
 	Actions Actions
 	Webhook http.Handler // the door
 	Shops   []string     // names, in the config's order
-	// Collectors are gathered by /metrics beside the store's own.
-	Collectors []prometheus.Collector
+	// Metrics tells what the engine has done; nil: nothing is told.
+	Metrics func() EngineMetrics
 	// Ready adds reasons why the appliance is not ready; none: it is.
 	Ready func(context.Context) []string
 	// Open lets everybody read and act without a token: the demo on loopback.
@@ -149,7 +149,9 @@ func (s *Server) metrics() http.Handler {
 	registry.MustRegister(newStoreCollector(s.Store, s.Now), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gapless_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": s.Version},
 	}, func() float64 { return 1 }))
-	registry.MustRegister(s.Collectors...)
+	if s.Metrics != nil {
+		registry.MustRegister(newEngineCollector(s.Metrics))
+	}
 	gathered := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !fromLoopback(r) && !s.allows(r, "metrics") {

@@ -1,0 +1,322 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gapless/erp"
+	httperp "gapless/erp/http"
+	"gapless/erp/sandbox"
+	"gapless/erp/tryton"
+	"gapless/shopify"
+	"gapless/store"
+	ordersync "gapless/sync"
+	"gapless/ui"
+)
+
+// kinds are the ERPs that a config can name: the settings of each, and how an
+// adapter is made of them.
+var kinds = map[string]struct {
+	settings func() any
+	open     func(settings any, client *http.Client) (erp.Adapter, error)
+}{
+	"http": {
+		func() any { return new(httperp.Settings) },
+		func(s any, c *http.Client) (erp.Adapter, error) {
+			return httperp.New(*s.(*httperp.Settings), c, time.Now)
+		},
+	},
+	"tryton": {
+		func() any { return new(tryton.Settings) },
+		func(s any, c *http.Client) (erp.Adapter, error) {
+			return tryton.New(*s.(*tryton.Settings), c, time.Now)
+		},
+	},
+	"sandbox": {
+		func() any { return new(sandbox.Settings) },
+		func(s any, _ *http.Client) (erp.Adapter, error) {
+			return sandbox.New(*s.(*sandbox.Settings), time.Now, waitFor)
+		},
+	},
+}
+
+// waitFor passes d, or ends early with ctx.
+func waitFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// config loads the config that the flags name.
+func (p *Program) config(path string) (*Config, error) {
+	settings := map[string]func() any{}
+	for kind, k := range kinds {
+		settings[kind] = k.settings
+	}
+	return LoadConfig(path, p.Environ, settings)
+}
+
+// logger writes to Stderr, as the config wants it.
+func (p *Program) logger(c *Config) *slog.Logger {
+	var level slog.Level
+	level.UnmarshalText([]byte(c.Server.LogLevel)) //nolint:errcheck // the config was checked
+	options := &slog.HandlerOptions{Level: level}
+	if c.Server.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(p.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(p.Stderr, options))
+}
+
+// Appliance is a config brought to life: store, engine and server.
+type Appliance struct {
+	Config  *Config
+	Store   *store.Store
+	Engine  *ordersync.Engine
+	Server  *ui.Server
+	Clients map[string]*shopify.Client // by shop
+	ERPs    map[string]erp.Adapter     // by name
+	log     *slog.Logger
+	closers []io.Closer
+}
+
+// openAppliance opens everything; nothing runs yet. A guest opens the store
+// beside the process that owns it.
+func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger) (_ *Appliance, err error) {
+	a := &Appliance{Config: c, Clients: map[string]*shopify.Client{}, ERPs: map[string]erp.Adapter{}, log: log}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if err := a.openParts(); err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx, guest); err != nil {
+		return nil, err
+	}
+	rules, err := compileRules(c)
+	if err != nil {
+		return nil, err
+	}
+	if a.Engine, err = ordersync.New(a.Store, a.engineConfig(rules)); err != nil {
+		return nil, err
+	}
+	door, err := a.door()
+	if err != nil {
+		return nil, err
+	}
+	var shops []string
+	for _, s := range c.Shops {
+		shops = append(shops, s.Name)
+	}
+	a.Server = ui.New(ui.Options{
+		Store: a.Store, Actions: actions{a.Engine}, Webhook: door, Shops: shops, Metrics: actions{a.Engine}.metrics, Version: version, Log: log,
+	})
+	return a, nil
+}
+
+// openParts makes what only needs the config: it tells every setting that
+// can't be used, at once.
+func (a *Appliance) openParts() error {
+	var problems ConfigError
+	for i, s := range a.Config.Shops {
+		client, err := shopify.NewClient(shopify.ClientConfig{
+			Domain: s.Domain, AccessToken: s.AccessToken, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+			APIVersion: s.APIVersion, APIURL: s.APIURL, Log: a.log.With("shop", s.Name),
+		})
+		if err != nil {
+			problems = append(problems, Problem{fmt.Sprintf("shops[%d]", i), err.Error(), "mend the shop's settings"})
+		}
+		a.Clients[s.Name] = client
+	}
+	for i, e := range a.Config.ERPs {
+		client := &http.Client{Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: e.Concurrency, IdleConnTimeout: 90 * time.Second,
+			DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, TLSHandshakeTimeout: 10 * time.Second,
+		}}
+		adapter, err := kinds[e.Kind].open(e.Settings, client)
+		if err != nil {
+			problems = append(problems, settingProblems(fmt.Sprintf("erps[%d].", i), err)...)
+			continue
+		}
+		a.ERPs[e.Name] = adapter
+		if c, ok := adapter.(io.Closer); ok {
+			a.closers = append(a.closers, c)
+		}
+	}
+	if _, err := compileRules(a.Config); err != nil {
+		problems = append(problems, settingProblems("", err)...)
+	}
+	if len(problems) > 0 {
+		return problems
+	}
+	return nil
+}
+
+// settingProblems takes an adapter's joined errors apart.
+func settingProblems(prefix string, err error) []Problem {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []Problem
+		for _, e := range joined.Unwrap() {
+			all = append(all, settingProblems(prefix, e)...)
+		}
+		return all
+	}
+	var s *erp.SettingError
+	if errors.As(err, &s) {
+		return []Problem{{prefix + s.Key, s.Problem, s.Fix}}
+	}
+	return []Problem{{strings.TrimSuffix(prefix, "."), err.Error(), "mend it"}}
+}
+
+func compileRules(c *Config) (*erp.Rules, error) {
+	rules := make([]erp.Rule, len(c.Rules))
+	for i, r := range c.Rules {
+		rules[i] = erp.Rule(r)
+	}
+	return erp.CompileRules(rules)
+}
+
+func (a *Appliance) openStore(ctx context.Context, guest bool) error {
+	key, err := a.Config.Store.Key()
+	if err != nil {
+		return fmt.Errorf("store.encryption_key: %w", err)
+	}
+	a.Store, err = store.Open(ctx, store.Options{
+		Path: storePath(a.Config), Key: key, Guest: guest,
+		QueueRows: a.Config.Store.Queue, QueueBytes: int64(a.Config.Store.QueueBytes), Log: a.log,
+	})
+	return err
+}
+
+func storePath(c *Config) string { return filepath.Clean(strings.TrimPrefix(c.Store.URL, "sqlite:")) }
+
+func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
+	c := ordersync.Config{Rules: rules, KeepBodies: a.Config.Store.KeepBodies, Log: a.log}
+	if a.Config.Server.PublicURL != "" {
+		c.WebhookURI = strings.TrimSuffix(a.Config.Server.PublicURL, "/") + "/webhooks/shopify"
+	}
+	for _, s := range a.Config.Shops {
+		poll := s.Poll.Idle
+		if s.Webhooks == "off" {
+			poll = s.Poll.Active
+		}
+		c.Shops = append(c.Shops, ordersync.Shop{
+			Name: s.Name, ERP: s.ERP, Client: a.Clients[s.Name], Webhooks: s.Webhooks != "off", PollEvery: poll, PollOverlap: s.Poll.Overlap,
+		})
+	}
+	for _, e := range a.Config.ERPs {
+		c.ERPs = append(c.ERPs, ordersync.ERP{
+			Name: e.Name, Adapter: a.ERPs[e.Name], Concurrency: e.Concurrency, Rate: rate.Limit(e.Rate.PerSecond()),
+			Timeout: e.Timeout, Longest: e.LongestRequest, RetryFirst: e.Retry.First, RetryMax: e.Retry.Max,
+			Circuit: ordersync.CircuitConfig{Failures: e.Circuit.Failures, Pause: e.Circuit.Pause},
+		})
+	}
+	return c
+}
+
+func (a *Appliance) door() (*shopify.Door, error) {
+	var shops []shopify.DoorShop
+	for _, s := range a.Config.Shops {
+		shops = append(shops, shopify.DoorShop{Name: s.Name, Domain: s.Domain, Secrets: s.WebhookSecrets})
+	}
+	door, err := shopify.NewDoor(shops)
+	if err != nil {
+		return nil, err
+	}
+	door.MaxBody = int64(a.Config.Server.MaxBody)
+	door.Keep = ordersync.KeepIn(a.Store)
+	door.Refused = ordersync.RefuseIn(a.Store)
+	return door, nil
+}
+
+// Run serves on listener and runs the engine until ctx ends; then it drains:
+// requests under way are answered, calls under way are recorded.
+func (a *Appliance) Run(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler: a.Server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: a.Config.Server.ReadTimeout,
+		WriteTimeout: a.Config.Server.ReadTimeout + 30*time.Second, IdleTimeout: a.Config.Server.IdleTimeout,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	failed := make(chan error, 2)
+	go func() { failed <- a.Engine.Run(ctx) }()
+	go func() { failed <- ignoreClosed(server.Serve(listener)) }()
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	stop()
+	a.log.Info("stopping: answering what is under way")
+	drain, cancel := context.WithTimeout(context.Background(), a.Config.Server.ShutdownTimeout)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(drain))
+	if err == nil {
+		err = errors.Join(<-failed, <-failed)
+	}
+	return err
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// Close closes what openAppliance opened.
+func (a *Appliance) Close() error {
+	var err error
+	if a.Store != nil {
+		err = a.Store.Close()
+	}
+	for _, c := range a.closers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// actions is the engine as the API asks it.
+type actions struct{ engine *ordersync.Engine }
+
+func (a actions) Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error) {
+	return a.engine.Replay(ctx, orders, by)
+}
+
+func (a actions) Plan(ctx context.Context, order store.OrderKey) (ui.Plan, error) {
+	p, err := a.engine.Plan(ctx, order)
+	plan := ui.Plan{Order: p.Order, Ref: p.Ref, Action: p.Action, Reason: p.Reason, Hint: p.Hint, Calls: []ui.PlanCall{}}
+	for _, c := range p.Calls {
+		plan.Calls = append(plan.Calls, ui.PlanCall(c))
+	}
+	return plan, err
+}
+
+func (a actions) metrics() ui.EngineMetrics {
+	m := a.engine.Metrics()
+	told := ui.EngineMetrics{Events: m.Events, Accepted: m.Accepted, Fetched: m.Fetched, Attempts: map[ui.AttemptKind]ui.AttemptCount{}, Circuits: map[string]bool{}}
+	for k, n := range m.Attempts {
+		told.Attempts[ui.AttemptKind(k)] = ui.AttemptCount(n)
+	}
+	for name, c := range m.Circuits {
+		told.Circuits[name] = !c.Until.IsZero()
+	}
+	return told
+}

@@ -1,0 +1,98 @@
+// Gapless carries every Shopify order into the merchant's ERP, exactly once and
+// at its newest version, and proves each day that none is missing.
+//
+// This package is the program: its commands (main.go), the appliance they are
+// about (appliance.go), the config (config*.go) and the demo (demo.go).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes, as CONTRACT names them.
+const (
+	exitFailed = 1 // the command ran and failed
+	exitUsage  = 2 // wrong flags or config
+)
+
+// version and commit are set by the build.
+var (
+	version = "dev"
+	commit  = "unknown"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := &Program{Args: os.Args[1:], Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr}
+	code := p.Run(ctx)
+	stop()
+	os.Exit(code)
+}
+
+// Program is one run of gapless. Tests run it as a value.
+type Program struct {
+	Args    []string
+	Environ []string
+	Stdout  io.Writer
+	Stderr  io.Writer
+}
+
+// commands are what gapless does, with their flags.
+type commands struct {
+	Config string `help:"Config file; default ./config.toml, then /etc/gapless/config.toml." placeholder:"FILE"`
+
+	Serve   serveCommand   `cmd:"" help:"Run the appliance."`
+	Demo    demoCommand    `cmd:"" help:"Run a self-contained demo: a pretend shop with faults and a pretend ERP."`
+	Check   checkCommand   `cmd:"" help:"Validate the config and test every shop, ERP, subscription and the disk."`
+	Poll    pollCommand    `cmd:"" help:"Ask the shops now what changed since the last poll."`
+	Orders  ordersCommand  `cmd:"" help:"List orders, or show one."`
+	Events  eventsCommand  `cmd:"" help:"List events, or show one."`
+	Replay  replayCommand  `cmd:"" help:"Verify orders in the ERP and send them again where needed."`
+	Token   tokenCommand   `cmd:"" help:"Add, list and remove API tokens."`
+	Backup  backupCommand  `cmd:"" help:"Write a consistent, verified copy of a running store."`
+	Version versionCommand `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
+}
+
+// usageError is a mistake of the caller; it exits with 2.
+type usageError struct{ error }
+
+// Run runs the command that Args name and returns the exit code.
+func (p *Program) Run(ctx context.Context) int {
+	var c commands
+	code := -1
+	parser, err := kong.New(&c, kong.Name("gapless"), kong.UsageOnError(), kong.Writers(p.Stdout, p.Stderr),
+		kong.Description("Carries every Shopify order into the ERP, exactly once, and proves that none is missing."),
+		kong.Exit(func(n int) { code = n })) // --help
+	if err != nil {
+		return p.fail(err)
+	}
+	cmd, err := parser.Parse(p.Args)
+	if code >= 0 {
+		return code
+	}
+	if err != nil {
+		return p.fail(usageError{fmt.Errorf("%w; see gapless --help", err)})
+	}
+	cmd.BindTo(ctx, (*context.Context)(nil))
+	if err := cmd.Run(p, &c); err != nil {
+		return p.fail(err)
+	}
+	return 0
+}
+
+func (p *Program) fail(err error) int {
+	fmt.Fprintf(p.Stderr, "gapless: %v\n", err)
+	var config ConfigError
+	if errors.As(err, &usageError{}) || errors.As(err, &config) {
+		return exitUsage
+	}
+	return exitFailed
+}
