@@ -94,10 +94,14 @@ type Appliance struct {
 	closers []io.Closer
 }
 
+func newAppliance(c *Config, log *slog.Logger) *Appliance {
+	return &Appliance{Config: c, Clients: map[string]*shopify.Client{}, ERPs: map[string]erp.Adapter{}, log: log}
+}
+
 // openAppliance opens everything; nothing runs yet. A guest opens the store
 // beside the process that owns it.
 func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger) (_ *Appliance, err error) {
-	a := &Appliance{Config: c, Clients: map[string]*shopify.Client{}, ERPs: map[string]erp.Adapter{}, log: log}
+	a := newAppliance(c, log)
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -206,11 +210,16 @@ func (a *Appliance) openStore(ctx context.Context, guest bool) error {
 
 func storePath(c *Config) string { return filepath.Clean(strings.TrimPrefix(c.Store.URL, "sqlite:")) }
 
-func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
-	c := ordersync.Config{Rules: rules, KeepBodies: a.Config.Store.KeepBodies, Log: a.log}
-	if a.Config.Server.PublicURL != "" {
-		c.WebhookURI = strings.TrimSuffix(a.Config.Server.PublicURL, "/") + "/webhooks/shopify"
+// webhookURI is where Shopify reaches the door; empty: nowhere.
+func webhookURI(c *Config) string {
+	if c.Server.PublicURL == "" {
+		return ""
 	}
+	return strings.TrimSuffix(c.Server.PublicURL, "/") + "/webhooks/shopify"
+}
+
+func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
+	c := ordersync.Config{Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Log: a.log}
 	for _, s := range a.Config.Shops {
 		poll := s.Poll.Idle
 		if s.Webhooks == "off" {

@@ -81,6 +81,23 @@ func (c *Client) Subscribe(ctx context.Context, uri string, topics []string) ([]
 	return changes, errors.Join(faults...)
 }
 
+// Unsubscribed tells which of topics have no subscription to uri, or a wrong
+// one. It changes nothing.
+func (c *Client) Unsubscribed(ctx context.Context, uri string, topics []string) ([]string, error) {
+	have, err := c.subscriptions(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing webhook subscriptions: %w", err)
+	}
+	var missing []string
+	for _, topic := range topics {
+		right := func(s subscription) bool { return s.topic == enumOf(topic) && s.fault(uri) == "" }
+		if !slices.Contains(complianceTopics, topic) && !slices.ContainsFunc(have, right) {
+			missing = append(missing, topic)
+		}
+	}
+	return missing, nil
+}
+
 // subscribeTo sees to one topic, for which have exists already.
 func (c *Client) subscribeTo(ctx context.Context, topic, uri string, have []subscription) ([]SubscriptionChange, error) {
 	keep := slices.IndexFunc(have, func(s subscription) bool { return s.uri == uri })

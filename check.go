@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"gapless/shopify"
+)
+
+type checkCommand struct {
+	Offline bool `help:"The config alone."`
+}
+
+// Run tests everything the config names, and fails unless all is well.
+func (cmd checkCommand) Run(ctx context.Context, p *Program, c *commands) error {
+	config, err := p.config(c.Config)
+	if err != nil {
+		return err
+	}
+	a := newAppliance(config, p.logger(config))
+	if err := a.openParts(); err != nil {
+		return err
+	}
+	defer a.Close()
+	k := &checks{Program: p, config: config}
+	k.note("config", nil)
+	if config.Store.EncryptionKey == "" {
+		fmt.Fprintln(p.Stdout, "warn  store.encryption_key is empty: orders and webhook bodies are stored in clear")
+	}
+	if cmd.Offline {
+		return k.verdict()
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	k.note("disk for "+storePath(config), checkDisk(config))
+	for _, s := range config.Shops {
+		k.shop(ctx, s, a.Clients[s.Name])
+	}
+	for _, e := range config.ERPs {
+		k.note("ERP "+e.Name, a.ERPs[e.Name].Check(ctx))
+	}
+	return k.verdict()
+}
+
+// checks prints findings as they come and remembers whether all was well.
+type checks struct {
+	*Program
+	config *Config
+	failed int
+}
+
+func (k *checks) note(what string, err error) {
+	if err == nil {
+		fmt.Fprintf(k.Stdout, "ok    %s\n", what)
+		return
+	}
+	k.failed++
+	fmt.Fprintf(k.Stdout, "FAIL  %s: %v\n", what, err)
+}
+
+func (k *checks) verdict() error {
+	if k.failed > 0 {
+		return fmt.Errorf("%d checks failed; mend what is marked FAIL above and check again", k.failed)
+	}
+	return nil
+}
+
+// shop tests that the shop answers, that the app may read what is needed, and
+// that the webhook subscriptions are there.
+func (k *checks) shop(ctx context.Context, s ShopConfig, client *shopify.Client) {
+	shop, err := client.Shop(ctx)
+	k.note("shop "+s.Name, err)
+	if err != nil {
+		return
+	}
+	if shop.Domain != "" && shop.Domain != s.Domain {
+		k.note("shop "+s.Name, fmt.Errorf("the token opens %s, not %s; take the token of the right shop", shop.Domain, s.Domain))
+	}
+	if !slices.Contains(shop.Scopes, "read_orders") && !slices.Contains(shop.Scopes, "write_orders") {
+		k.note("scopes of "+s.Name, fmt.Errorf("the app may not read orders; give it the scope read_orders and install it again"))
+	}
+	if s.Webhooks == "off" {
+		return
+	}
+	k.note("webhook subscriptions of "+s.Name, k.subscriptions(ctx, s, client))
+}
+
+// subscriptions compares with what serve would make, and makes nothing.
+func (k *checks) subscriptions(ctx context.Context, s ShopConfig, client *shopify.Client) error {
+	missing, err := client.Unsubscribed(ctx, webhookURI(k.config), shopify.Topics)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("no right subscription for %s; `gapless serve` makes them at its start", strings.Join(missing, ", "))
+	}
+	return err
+}
+
+// checkDisk writes where the store lives, and asks for room.
+func checkDisk(c *Config) error {
+	folder := filepath.Dir(storePath(c))
+	f, err := os.CreateTemp(folder, ".gapless-check-")
+	if err != nil {
+		return fmt.Errorf("%w; create the folder and let Gapless write to it", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, 1<<20))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	var free syscall.Statfs_t
+	if err := syscall.Statfs(folder, &free); err != nil {
+		return err
+	}
+	const least = 1 << 30
+	if room := free.Bavail * uint64(free.Bsize); room < least {
+		return fmt.Errorf("only %d MiB are free; make room for at least 1 GiB", room>>20)
+	}
+	return nil
+}

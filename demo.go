@@ -1,0 +1,350 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gapless/erp/sandbox"
+	"gapless/shopify/shopifytest"
+	"gapless/store"
+)
+
+type demoCommand struct {
+	Listen   string        `help:"Address to serve on." default:"127.0.0.1:0"`
+	Rate     Rate          `help:"How much happens in the shop." default:"2/s"`
+	Seed     uint64        `help:"Replays the same orders and the same faults." default:"1"`
+	Duration time.Duration `help:"Stop by itself after this long; 0: on Ctrl-C." placeholder:"60s"`
+	Dir      string        `help:"Folder to keep the demo's files in; default: a temporary one." placeholder:"DIR"`
+}
+
+// demoFaults is what the demo does to its webhooks, and demoERPFaults to its ERP.
+var (
+	demoFaults = shopifytest.Faults{
+		Drop: 0.08, Repeat: 0.06, Delay: 0.08, Reorder: 0.10, Corrupt: 0.05, CorruptLost: 0.5, Stale: 0.05, MaxDelay: 10 * time.Second,
+	}
+	demoERPFaults = sandbox.Faults{sandbox.Down: 0.04, sandbox.CutBefore: 0.03, sandbox.CutAfter: 0.04, sandbox.Ignored: 0.02}
+)
+
+// Run plays a shop and an ERP around a real appliance, tells what happens, and
+// in the end compares the two ends. It fails if anything is missing.
+func (cmd demoCommand) Run(ctx context.Context, p *Program) error {
+	dir, remove, err := cmd.folder()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	d := &demo{out: p.Stdout, cmd: cmd, started: time.Now()}
+	if err := d.open(ctx, dir); err != nil {
+		return err
+	}
+	defer d.close()
+	if cmd.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cmd.Duration)
+		defer cancel()
+	}
+	return d.play(ctx)
+}
+
+func (cmd demoCommand) folder() (dir string, remove func(), err error) {
+	if cmd.Dir != "" {
+		return cmd.Dir, func() {}, os.MkdirAll(cmd.Dir, 0o700)
+	}
+	dir, err = os.MkdirTemp("", "gapless-demo-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
+// demo is a pretend shop, a real appliance and a pretend ERP in one process.
+type demo struct {
+	out     io.Writer
+	cmd     demoCommand
+	started time.Time
+
+	shop       *shopifytest.Shop
+	shopServer *http.Server
+	books      *sandbox.ERP
+	appliance  *Appliance
+	listener   net.Listener
+	lastTry    int64
+
+	mu   sync.Mutex // of out, and of what the shop's own goroutines tell
+	lost int
+}
+
+// demoConfig is the config of the demo; it is written to the demo's folder, so
+// that other commands can look at the demo while it runs.
+const demoConfig = `# The config of gapless demo. Look around while it runs: gapless --config %[1]s/config.toml orders
+[server]
+listen = "%[2]s"
+public_url = "http://%[2]s"
+log_level = "error"
+
+[store]
+url = "sqlite:%[1]s/gapless.db"
+
+[[shops]]
+name = "demo"
+domain = "demo.myshopify.com"
+access_token = "demo-token"
+webhook_secrets = ["demo-secret"]
+erp = "books"
+api_url = "http://%[3]s"
+poll = { active = "2s", idle = "5s", overlap = "1m" }
+
+[[erps]]
+name = "books"
+kind = "sandbox"
+path = "%[1]s/erp.jsonl"
+latency = "40ms"
+longest_request = "1s"
+retry = { first = "500ms", max = "5s" }
+
+[[rules]]
+name = "test orders"
+when = ".test"
+then = "exclude"
+`
+
+func (d *demo) open(ctx context.Context, dir string) (err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	shopListener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("open the pretend shop: %w", err)
+	}
+	d.shop = shopifytest.New(shopifytest.Options{
+		Seed: d.cmd.Seed, Domain: "demo.myshopify.com", AccessToken: "demo-token", WebhookSecret: "demo-secret",
+		Faults: demoFaults, RetryScale: 0.0005, Observer: d.hear,
+	})
+	d.shopServer = &http.Server{Handler: d.shop, ReadHeaderTimeout: 5 * time.Second}
+	go d.shopServer.Serve(shopListener) //nolint:errcheck // it ends with Close
+	if d.listener, err = net.Listen("tcp", d.cmd.Listen); err != nil {
+		return fmt.Errorf("listen on %s: %w; choose another with --listen", d.cmd.Listen, err)
+	}
+	path := filepath.Join(dir, "config.toml")
+	text := fmt.Sprintf(demoConfig, filepath.ToSlash(dir), d.listener.Addr(), shopListener.Addr())
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the demo's config: %w", err)
+	}
+	config, err := (&Program{}).config(path)
+	if err != nil {
+		return err
+	}
+	if d.appliance, err = openAppliance(ctx, config, false, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	d.appliance.Server.Open = true // on loopback, with nothing but invented data
+	d.books = d.appliance.ERPs["books"].(*sandbox.ERP)
+	d.books.SetFaults(demoERPFaults)
+	fmt.Fprintf(d.out, "A pretend shop sends its orders to Gapless, which carries them into a pretend ERP.\n"+
+		"Webhooks get lost, doubled, late and forged on the way, and the ERP fails now and then.\n"+
+		"API: http://%s/api/v1/stats    files: %s    stop: Ctrl-C\n\n", d.listener.Addr(), dir)
+	return nil
+}
+
+func (d *demo) close() {
+	if d.appliance != nil {
+		d.appliance.Close() //nolint:errcheck // the demo's store ends with it
+	}
+	d.shop.Close()
+	d.shopServer.Close() //nolint:errcheck // as above
+}
+
+// play lets things happen until ctx ends, then stops the faults, lets
+// everything come to rest and judges.
+func (d *demo) play(ctx context.Context) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- d.appliance.Run(running, d.listener) }()
+	if err := d.subscribed(running); err != nil {
+		return err
+	}
+	var sending sync.WaitGroup
+	sender, hush := context.WithCancel(running)
+	sending.Go(func() { d.shop.Run(sender) })
+	d.trade(ctx)
+
+	d.line("", "The shop closes. Faults end; everything under way is finished.")
+	d.books.SetFaults(nil)
+	hush()
+	sending.Wait()
+	if err := d.settle(running); err != nil {
+		return err
+	}
+	verdict := d.judge()
+	stop()
+	return errors.Join(verdict, <-done)
+}
+
+// subscribed waits until the appliance has made its webhook subscriptions.
+func (d *demo) subscribed(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for {
+		shop, err := d.appliance.Store.Shop(ctx, "demo")
+		if err != nil {
+			return err
+		}
+		if !shop.SubscribedAt.IsZero() {
+			d.line("gapless", "subscribed to the shop's webhooks")
+			return nil
+		}
+		if err := waitFor(ctx, 20*time.Millisecond); err != nil {
+			return errors.New("the webhook subscriptions were not made in 30 s")
+		}
+	}
+}
+
+// trade lets orders be placed and changed at the demo's rate, and tells what
+// reaches the ERP.
+func (d *demo) trade(ctx context.Context) {
+	limiter := rate.NewLimiter(rate.Limit(d.cmd.Rate.PerSecond()), 1)
+	for limiter.Wait(ctx) == nil {
+		d.shop.Act()
+		d.tellDeliveries(ctx)
+	}
+}
+
+// settle waits until nothing is under way. The last poll looks behind the last
+// change; what it finds is delivered like everything else.
+func (d *demo) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := d.shop.Flush(ctx); err != nil {
+		return fmt.Errorf("send the last webhooks: %w", err)
+	}
+	if err := waitFor(ctx, time.Second); err != nil { // a version is final once its second is over
+		return err
+	}
+	if _, err := d.appliance.Engine.Poll(ctx, "demo"); err != nil {
+		return err
+	}
+	for {
+		d.tellDeliveries(ctx)
+		st, err := d.appliance.Store.Stats(ctx, d.started)
+		if err != nil {
+			return err
+		}
+		if st.PendingEvents+st.Refetching+st.States[store.StateDue]+st.States[store.StateSending]+st.States[store.StateUnknown] == 0 {
+			return nil
+		}
+		if err := waitFor(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("not everything came to rest within a minute: %v", st.States)
+		}
+	}
+}
+
+// hear tells what happens in the shop and to its webhooks.
+func (d *demo) hear(e shopifytest.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch e.Kind {
+	case shopifytest.Changed:
+		d.print("shop", fmt.Sprintf("order %s: %s", e.Order, e.Action))
+	case shopifytest.Dropped, shopifytest.Lost:
+		d.lost++
+		d.print("lost", fmt.Sprintf("the webhook %s of %s never arrives", e.Topic, e.Order))
+	case shopifytest.Corrupted:
+		d.print("forged", fmt.Sprintf("the webhook %s of %s comes with a wrong signature", e.Topic, e.Order))
+	case shopifytest.Delayed, shopifytest.Stale:
+		d.print("late", fmt.Sprintf("the webhook %s of %s comes %s late", e.Topic, e.Order, e.Wait.Round(100*time.Millisecond)))
+	}
+}
+
+// tellDeliveries tells the calls to the ERP that ended since it last did.
+func (d *demo) tellDeliveries(ctx context.Context) {
+	tries, err := d.appliance.Store.Tries(ctx, store.TryFilter{Limit: 100})
+	if err != nil {
+		return
+	}
+	for i := len(tries) - 1; i >= 0; i-- {
+		t := tries[i]
+		if t.ID <= d.lastTry || t.Outcome == nil || t.Action != store.ActionDeliver {
+			continue
+		}
+		d.lastTry = t.ID
+		what := t.Outcome.Result
+		if t.Outcome.ERPRef != "" {
+			what += " as " + t.Outcome.ERPRef
+		}
+		if t.Outcome.Reason != "" {
+			what += ": " + t.Outcome.Reason
+		}
+		d.line("erp", fmt.Sprintf("order %s %s", d.name(ctx, t.OrderKey), what))
+	}
+}
+
+func (d *demo) name(ctx context.Context, k store.OrderKey) string {
+	o, err := d.appliance.Store.Order(ctx, k)
+	if err != nil {
+		return fmt.Sprint(k.ID)
+	}
+	return o.Name
+}
+
+func (d *demo) line(who, what string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.print(who, what)
+}
+
+func (d *demo) print(who, what string) {
+	fmt.Fprintf(d.out, "%6.1fs  %-8s %s\n", time.Since(d.started).Seconds(), who, what)
+}
+
+// judge compares what the shop has with what the ERP has, by their own books.
+func (d *demo) judge() error {
+	held := map[string]sandbox.Document{}
+	doubled := 0
+	for _, doc := range d.books.Documents() {
+		if _, twice := held[doc.Ref]; twice && doc.Live() {
+			doubled++
+		}
+		held[doc.Ref] = doc
+	}
+	var in, excluded, cancelled, missing, wrong int
+	for _, o := range d.shop.Orders() {
+		doc, there := held[fmt.Sprintf("demo-%d", o.ID)]
+		switch {
+		case o.Test && (!there || !doc.Live()):
+			excluded++
+		case o.Cancelled && (!there || !doc.Live()):
+			cancelled++
+		case !there || !doc.Live():
+			missing++
+		case doc.Total.String() != o.Total:
+			wrong++
+		default:
+			in++
+		}
+	}
+	st, err := d.appliance.Store.Stats(context.Background(), d.started.Truncate(time.Minute))
+	if err != nil {
+		return err
+	}
+	total := len(d.shop.Orders())
+	fmt.Fprintf(d.out, "\n%d orders in the shop = %d in the ERP + %d excluded by the rule \"test orders\" + %d cancelled + %d parked or missing\n",
+		total, in, excluded, cancelled, missing)
+	fmt.Fprintf(d.out, "webhooks: %d stored, %d repeats known as such, %d refused, %d lost on the way and found by the poll\n",
+		st.Received, st.Duplicates, st.Refused, d.lost)
+	fmt.Fprintf(d.out, "calls to the ERP: %d brought it up to date, %d failed and were made good\n", st.Sent, st.Failed)
+	if missing+wrong+doubled > 0 {
+		return fmt.Errorf("%d orders missing, %d with a wrong total, %d doubled", missing, wrong, doubled)
+	}
+	fmt.Fprintln(d.out, "Nothing lost, nothing doubled.")
+	return nil
+}
