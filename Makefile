@@ -43,7 +43,7 @@ needs:
 	for tool in $$(missing); do \
 		case $$tool in \
 			gcc) echo "SKIPPED: the race detector, since gcc or libc6-dev is missing" ;; \
-			*)   echo "SKIPPED: tests of the pages' scripts, since $$tool is missing" ;; \
+			*)   echo "SKIPPED: the check of our GraphQL documents against Shopify's schema, since $$tool is missing" ;; \
 		esac; \
 		[ "$$CI" != true ] || { echo "CI must not skip: install $$tool"; exit 1; }; \
 	done

@@ -159,7 +159,7 @@ var (
 		"server.listen":           "127.0.0.1:8080",
 		"server.read_timeout":     "15s",
 		"server.idle_timeout":     "2m",
-		"server.shutdown_timeout": "20s",
+		"server.shutdown_timeout": "8s",
 		"server.max_body":         "10MiB",
 		"server.log_level":        "info",
 		"server.log_format":       "text",
