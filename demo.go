@@ -157,10 +157,10 @@ func (d *demo) open(ctx context.Context, dir string) (err error) {
 
 func (d *demo) close() {
 	if d.appliance != nil {
-		d.appliance.Close() //nolint:errcheck // the demo's store ends with it
+		d.appliance.Close()
 	}
 	d.shop.Close()
-	d.shopServer.Close() //nolint:errcheck // as above
+	d.shopServer.Close()
 }
 
 // play lets things happen until ctx ends, then stops the faults, lets

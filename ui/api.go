@@ -69,7 +69,7 @@ type Order struct {
 	Rule        string     `json:"rule,omitempty" doc:"the rule that excluded or holds it"`
 }
 
-// orderOf joins a row and its delivery.
+// OrderOf tells a stored order and its delivery.
 func OrderOf(o store.Order, d store.Delivery) Order {
 	v := Order{
 		Shop: o.Shop, ID: o.ID, Name: o.Name, Version: o.Version, State: d.State, Wanted: d.Wanted, Held: d.Held, ERP: d.ERP, ERPRef: d.ERPRef,

@@ -29,7 +29,7 @@ func notModified(next http.Handler) http.Handler {
 			}
 		}
 		w.WriteHeader(held.status)
-		w.Write(held.body.Bytes()) //nolint:errcheck // the client has gone
+		w.Write(held.body.Bytes())
 	})
 }
 

@@ -165,7 +165,8 @@ func names(err error, key string) bool {
 		}
 		return false
 	}
-	setting, ok := err.(*erp.SettingError)
+	var setting *erp.SettingError
+	ok := errors.As(err, &setting)
 	return ok && setting.Key == key && setting.Problem != "" && setting.Fix != ""
 }
 

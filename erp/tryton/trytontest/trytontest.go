@@ -62,7 +62,7 @@ var (
 	once   sync.Once
 	shared Server
 	failed error
-	hold   io.WriteCloser // the pipe the servers hang on, open until the process ends
+	hold   io.WriteCloser //nolint:unused // kept, never read: the pipe the servers hang on, open until the process ends
 )
 
 // errNotInstalled says that there is no Tryton here and none could be installed.
@@ -214,7 +214,7 @@ func serve(server Server, cluster, port string) error {
 		select {
 		case err := <-ended:
 			said, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("the server ended (%v)\n%s", err, tail(said))
+			return errors.Join(err, fmt.Errorf("the server ended at its start; it said:\n%s", tail(said)))
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
