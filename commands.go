@@ -43,17 +43,34 @@ func (serveCommand) Run(ctx context.Context, p *Program, c *commands) error {
 	return errors.Join(a.Run(ctx, listener), a.Close())
 }
 
-// guest opens the appliance's parts beside a running `gapless serve`.
+// guest opens the whole appliance beside a running `gapless serve`, for what
+// asks a shop or an ERP.
 func (p *Program) guest(ctx context.Context, c *commands) (*Appliance, error) {
 	config, err := p.config(c.Config)
 	if err != nil {
 		return nil, err
 	}
 	a, err := openAppliance(ctx, config, true, p.logger(config))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w; there is no store yet: start `gapless serve` once", err)
+	return a, explained(err)
+}
+
+// guestStore opens the store alone, beside a running `gapless serve`. It works
+// though an ERP's settings are wrong.
+func (p *Program) guestStore(ctx context.Context, c *commands) (*store.Store, error) {
+	config, err := p.config(c.Config)
+	if err != nil {
+		return nil, err
 	}
-	return a, err
+	a := newAppliance(config, p.logger(config))
+	err = a.openStore(ctx, true)
+	return a.Store, explained(err)
+}
+
+func explained(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w; there is no store yet: start `gapless serve` once", err)
+	}
+	return err
 }
 
 type pollCommand struct {
@@ -95,14 +112,14 @@ type ordersCommand struct {
 
 // Run lists orders, or shows the one named.
 func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	a, err := p.guest(ctx, c)
+	db, err := p.guestStore(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer db.Close()
 	filter := store.OrderFilter{Shop: cmd.Shop, State: cmd.State, Limit: cmd.Limit}
 	filter.Name, filter.ID = nameOrID(cmd.Order)
-	views, err := a.Store.Orders(ctx, filter)
+	views, err := db.Orders(ctx, filter)
 	if err != nil {
 		return err
 	}
@@ -117,7 +134,7 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 		return writeJSON(p.Stdout, orders)
 	}
 	if cmd.Order != "" {
-		return showOrder(ctx, p.Stdout, a.Store, views[0])
+		return showOrder(ctx, p.Stdout, db, views[0])
 	}
 	table := newTable(p.Stdout, "SHOP", "ORDER", "ID", "STATE", "TOTAL", "ERP", "ERP REF", "UPDATED", "REASON")
 	for _, v := range views {
@@ -174,20 +191,20 @@ type eventsCommand struct {
 
 // Run lists events, or shows the one named with its body as it came.
 func (cmd eventsCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	a, err := p.guest(ctx, c)
+	db, err := p.guestStore(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer db.Close()
 	if cmd.ID != 0 {
-		e, err := a.Store.Event(ctx, cmd.ID)
+		e, err := db.Event(ctx, cmd.ID)
 		if err != nil {
 			return err
 		}
 		_, err = p.Stdout.Write(append(e.Body, '\n'))
 		return err
 	}
-	events, err := a.Store.Events(ctx, store.EventFilter{Shop: cmd.Shop, Topic: cmd.Topic, Limit: cmd.Limit})
+	events, err := db.Events(ctx, store.EventFilter{Shop: cmd.Shop, Topic: cmd.Topic, Limit: cmd.Limit})
 	if err != nil {
 		return err
 	}
@@ -336,12 +353,12 @@ type tokenAdd struct {
 
 // Run makes a token and prints it, this once.
 func (cmd tokenAdd) Run(ctx context.Context, p *Program, c *commands) error {
-	a, err := p.guest(ctx, c)
+	db, err := p.guestStore(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	secret, err := a.Store.AddToken(ctx, cmd.Name, cmd.Scope)
+	defer db.Close()
+	secret, err := db.AddToken(ctx, cmd.Name, cmd.Scope)
 	if err != nil {
 		return err
 	}
@@ -354,12 +371,12 @@ type tokenList struct{}
 
 // Run lists tokens, without their secrets.
 func (tokenList) Run(ctx context.Context, p *Program, c *commands) error {
-	a, err := p.guest(ctx, c)
+	db, err := p.guestStore(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	tokens, err := a.Store.Tokens(ctx)
+	defer db.Close()
+	tokens, err := db.Tokens(ctx)
 	if err != nil {
 		return err
 	}
@@ -376,12 +393,12 @@ type tokenRemove struct {
 
 // Run ends a token.
 func (cmd tokenRemove) Run(ctx context.Context, p *Program, c *commands) error {
-	a, err := p.guest(ctx, c)
+	db, err := p.guestStore(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	return a.Store.RemoveToken(ctx, cmd.Name)
+	defer db.Close()
+	return db.RemoveToken(ctx, cmd.Name)
 }
 
 type backupCommand struct {
@@ -390,15 +407,15 @@ type backupCommand struct {
 
 // Run copies a store, in use or not.
 func (cmd backupCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	a, err := p.guest(ctx, c)
+	db, err := p.guestStore(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer db.Close()
 	if _, err := os.Stat(cmd.Path); err == nil {
 		return fmt.Errorf("%s exists; choose a new name, so that no older backup is lost", cmd.Path)
 	}
-	if err := a.Store.Backup(ctx, cmd.Path); err != nil {
+	if err := db.Backup(ctx, cmd.Path); err != nil {
 		return err
 	}
 	info, err := os.Stat(cmd.Path)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"gapless/erp/sandbox"
+	"gapless/shopify"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
@@ -126,7 +127,7 @@ func (d *demo) open(ctx context.Context, dir string) (err error) {
 		return fmt.Errorf("open the pretend shop: %w", err)
 	}
 	d.shop = shopifytest.New(shopifytest.Options{
-		Seed: d.cmd.Seed, Domain: "demo.myshopify.com", AccessToken: "demo-token", WebhookSecret: "demo-secret",
+		Seed: d.cmd.Seed, BucketSize: 20_000, RestoreRate: 5_000, Domain: "demo.myshopify.com", AccessToken: "demo-token", WebhookSecret: "demo-secret",
 		Faults: demoFaults, RetryScale: 0.0005, Observer: d.hear,
 	})
 	d.shopServer = &http.Server{Handler: d.shop, ReadHeaderTimeout: 5 * time.Second}
@@ -185,7 +186,7 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.settle(running); err != nil {
 		return err
 	}
-	verdict := d.judge()
+	verdict := d.judge(running)
 	stop()
 	return errors.Join(verdict, <-done)
 }
@@ -243,7 +244,7 @@ func (d *demo) settle(ctx context.Context) error {
 			return nil
 		}
 		if err := waitFor(ctx, 100*time.Millisecond); err != nil {
-			return fmt.Errorf("not everything came to rest within a minute: %v", st.States)
+			return fmt.Errorf("not everything came to rest within a minute: deliveries %v, %d orders still to be fetched", st.States, st.Refetching)
 		}
 	}
 }
@@ -307,44 +308,72 @@ func (d *demo) print(who, what string) {
 }
 
 // judge compares what the shop has with what the ERP has, by their own books.
-func (d *demo) judge() error {
-	held := map[string]sandbox.Document{}
-	doubled := 0
+func (d *demo) judge(ctx context.Context) error {
+	documents := map[string]sandbox.Document{}
 	for _, doc := range d.books.Documents() {
-		if _, twice := held[doc.Ref]; twice && doc.Live() {
-			doubled++
-		}
-		held[doc.Ref] = doc
+		documents[doc.Ref] = doc
 	}
-	var in, excluded, cancelled, missing, wrong int
-	for _, o := range d.shop.Orders() {
-		doc, there := held[fmt.Sprintf("demo-%d", o.ID)]
-		switch {
-		case o.Test && (!there || !doc.Live()):
-			excluded++
-		case o.Cancelled && (!there || !doc.Live()):
-			cancelled++
-		case !there || !doc.Live():
-			missing++
-		case doc.Total.String() != o.Total:
-			wrong++
-		default:
-			in++
+	orders := d.shop.Orders()
+	found := map[string]int{}
+	for _, o := range orders {
+		ref := fmt.Sprintf("demo-%d", o.ID)
+		doc, there := documents[ref]
+		delete(documents, ref)
+		verdict, err := d.verdict(ctx, o, doc, there && doc.Live())
+		if err != nil {
+			return err
 		}
+		found[verdict]++
 	}
-	st, err := d.appliance.Store.Stats(context.Background(), d.started.Truncate(time.Minute))
+	found[unasked] = len(documents)
+	st, err := d.appliance.Store.Stats(ctx, d.started.Truncate(time.Minute))
 	if err != nil {
 		return err
 	}
-	total := len(d.shop.Orders())
-	fmt.Fprintf(d.out, "\n%d orders in the shop = %d in the ERP + %d excluded by the rule \"test orders\" + %d cancelled + %d parked or missing\n",
-		total, in, excluded, cancelled, missing)
+	fmt.Fprintf(d.out, "\n%d orders in the shop = %d in the ERP + %d excluded by the rule \"test orders\" + %d cancelled + %d wrong + %d missing\n",
+		len(orders), found[inERP], found[excluded], found[cancelled], found[wrong], found[missing])
 	fmt.Fprintf(d.out, "webhooks: %d stored, %d repeats known as such, %d refused, %d lost on the way and found by the poll\n",
 		st.Received, st.Duplicates, st.Refused, d.lost)
 	fmt.Fprintf(d.out, "calls to the ERP: %d brought it up to date, %d failed and were made good\n", st.Sent, st.Failed)
-	if missing+wrong+doubled > 0 {
-		return fmt.Errorf("%d orders missing, %d with a wrong total, %d doubled", missing, wrong, doubled)
+	if found[missing]+found[wrong]+found[unasked] > 0 {
+		return fmt.Errorf("%d orders missing, %d wrong or old, %d documents nobody asked for", found[missing], found[wrong], found[unasked])
 	}
 	fmt.Fprintln(d.out, "Nothing lost, nothing doubled.")
 	return nil
+}
+
+// Verdicts on one order.
+const (
+	inERP     = "in the ERP"
+	excluded  = "excluded"
+	cancelled = "cancelled"
+	wrong     = "wrong"
+	missing   = "missing"
+	unasked   = "unasked"
+)
+
+// verdict judges one order by its newest version in the shop.
+func (d *demo) verdict(ctx context.Context, o shopifytest.Snapshot, doc sandbox.Document, live bool) (string, error) {
+	switch {
+	case (o.Test || o.Cancelled) && live:
+		return wrong, nil
+	case o.Test:
+		return excluded, nil
+	case o.Cancelled:
+		return cancelled, nil
+	case !live:
+		return missing, nil
+	}
+	body, err := d.appliance.Clients["demo"].Order(ctx, o.ID, shopify.Reconcile)
+	if err != nil {
+		return "", err
+	}
+	newest, err := shopify.DecodeGraphQLOrder(body)
+	if err != nil {
+		return "", err
+	}
+	if doc.Version != newest.Version() || doc.Total.String() != o.Total {
+		return wrong, nil
+	}
+	return inERP, nil
 }

@@ -60,7 +60,8 @@ type ledger struct {
 }
 
 // openLedger reads the file, if there is one, and goes on from there. A last
-// line that was cut by a crash never counted and is dropped.
+// line that was cut by a crash never counted. It is dropped by the first write,
+// not before: whoever only reads may do so beside the process that writes.
 func openLedger(path string) (*ledger, error) {
 	l := &ledger{docs: map[string]Document{}}
 	if path == "" {
@@ -83,9 +84,6 @@ func openLedger(path string) (*ledger, error) {
 	}
 	if l.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("opening the sandbox's ledger: %w", err)
-	}
-	if err := l.file.Truncate(l.size); err != nil {
-		return nil, fmt.Errorf("dropping a cut line of the sandbox's ledger: %w", err)
 	}
 	return l, nil
 }
@@ -139,6 +137,9 @@ func (l *ledger) append(d Document) error {
 		return fmt.Errorf("encoding a document: %w", err)
 	}
 	line = append(line, '\n')
+	if err := l.file.Truncate(l.size); err != nil {
+		return fmt.Errorf("dropping a cut line of the sandbox's ledger: %w", err)
+	}
 	if _, err := l.file.WriteAt(line, l.size); err != nil {
 		return fmt.Errorf("writing the sandbox's ledger: %w", err)
 	}
