@@ -1,6 +1,6 @@
 # make test     everything that must pass; brings what it needs where it may
 # make check    format, vet and linters; the first run builds golangci-lint
-# make bench    every benchmark
+# make bench    every benchmark, beside its target; docs/benchmarks.md explains
 # make fuzz     every fuzz target for FUZZTIME each
 # make build    one static binary, ./gapless
 # make clean    removes what build left
@@ -54,8 +54,9 @@ check:
 	$(GO) vet ./...
 	$(GOLANGCI_LINT) run ./...
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem -timeout 40m -p 1 ./...
+# One package at a time, on a machine that does nothing else.
+bench: build
+	$(GO) test -run '^$$' -bench . -timeout 40m -p 1 ./...
 
 fuzz:
 	@for package in $$($(GO) list ./...); do \

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -62,13 +63,18 @@ func waitFor(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// config loads the config that the flags name.
+// config loads the config that the flags name. One that can't be read is the
+// caller's mistake like one that is wrong.
 func (p *Program) config(path string) (*Config, error) {
 	settings := map[string]func() any{}
 	for kind, k := range kinds {
 		settings[kind] = k.settings
 	}
-	return LoadConfig(path, p.Environ, settings)
+	c, err := LoadConfig(path, p.Environ, settings)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
 }
 
 // logger writes to Stderr, as the config wants it.
@@ -159,6 +165,7 @@ func (a *Appliance) openParts() error {
 			continue
 		}
 		a.ERPs[e.Name] = adapter
+		a.closers = append(a.closers, idle{client})
 		if c, ok := adapter.(io.Closer); ok {
 			a.closers = append(a.closers, c)
 		}
@@ -205,6 +212,9 @@ func (a *Appliance) openStore(ctx context.Context, guest bool) error {
 		Path: storePath(a.Config), Key: key, Guest: guest,
 		QueueRows: a.Config.Store.Queue, QueueBytes: int64(a.Config.Store.QueueBytes), Log: a.log,
 	})
+	if errors.Is(err, os.ErrNotExist) && !guest {
+		return fmt.Errorf("%w; create the folder that store.url names", err)
+	}
 	return err
 }
 
@@ -257,30 +267,43 @@ func (a *Appliance) door() (*shopify.Door, error) {
 // Run serves on listener and runs the engine until ctx ends; then it drains:
 // requests under way are answered, calls under way are recorded.
 func (a *Appliance) Run(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{
-		Handler: a.Server, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: a.Config.Server.ReadTimeout,
-		WriteTimeout: a.Config.Server.ReadTimeout + 30*time.Second, IdleTimeout: a.Config.Server.IdleTimeout,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	server := a.httpServer()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	failed := make(chan error, 2)
-	go func() { failed <- a.Engine.Run(ctx) }()
-	go func() { failed <- ignoreClosed(server.Serve(listener)) }()
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	ended := make(chan error, 2)
+	start := func(part func() error) {
+		go func() {
+			err := part()
+			stop() // the one part is nothing without the other
+			ended <- err
+		}()
 	}
-	stop()
+	start(func() error { return a.Engine.Run(ctx) })
+	start(func() error { return ignoreClosed(server.Serve(listener)) })
+	<-ctx.Done()
 	a.log.Info("stopping: answering what is under way")
-	drain, cancel := context.WithTimeout(context.Background(), a.Config.Server.ShutdownTimeout)
-	defer cancel()
-	err = errors.Join(err, server.Shutdown(drain))
-	if err == nil {
-		err = errors.Join(<-failed, <-failed)
+	a.drain(server)
+	return errors.Join(<-ended, <-ended)
+}
+
+func (a *Appliance) httpServer() *http.Server {
+	c := a.Config.Server
+	return &http.Server{
+		Handler: a.Server, ReadHeaderTimeout: min(5*time.Second, c.ReadTimeout), ReadTimeout: c.ReadTimeout,
+		WriteTimeout: c.ReadTimeout + 30*time.Second, IdleTimeout: c.IdleTimeout,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
-	return err
+}
+
+// drain lets the requests under way finish, and cuts off those that take too
+// long: a webhook that was not answered is sent again.
+func (a *Appliance) drain(server *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), a.Config.Server.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		a.log.Warn("some requests took too long and were cut off; Shopify sends such webhooks again")
+		server.Close() //nolint:errcheck // it is closed already; this cuts the connections
+	}
 }
 
 func ignoreClosed(err error) error {
@@ -288,6 +311,14 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
+}
+
+// idle closes the connections a client keeps for later.
+type idle struct{ *http.Client }
+
+func (i idle) Close() error {
+	i.CloseIdleConnections()
+	return nil
 }
 
 // Close closes what openAppliance opened.

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -145,10 +147,10 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 
 // showOrder tells everything that happened to one order.
 func showOrder(ctx context.Context, w io.Writer, s *store.Store, v store.OrderView) error {
-	fmt.Fprintf(w, "%s %s (%d), %s %s, updated %s\n", v.Shop, v.Name, v.ID, v.Total, v.Currency, v.UpdatedAt.Format(time.RFC3339))
+	fmt.Fprintf(w, "%s %s (%d), %s %s, updated %s\n", v.Shop, printable(v.Name), v.ID, v.Total, v.Currency, v.UpdatedAt.Format(time.RFC3339))
 	fmt.Fprintf(w, "  %s: %s, wanted %s, held %s\n", v.Delivery.ERP, v.Delivery.State, v.Version, v.Delivery.Held)
 	if v.Delivery.Reason != "" {
-		fmt.Fprintf(w, "  %s\n  %s\n", v.Delivery.Reason, v.Delivery.Hint)
+		fmt.Fprintf(w, "  %s\n  %s\n", printable(v.Delivery.Reason), printable(v.Delivery.Hint))
 	}
 	decisions, err := s.Decisions(ctx, v.OrderKey, 500)
 	if err != nil {
@@ -159,18 +161,35 @@ func showOrder(ctx context.Context, w io.Writer, s *store.Store, v store.OrderVi
 		return err
 	}
 	table := newTable(w, "AT", "STEP", "OUTCOME", "DETAIL")
-	for _, d := range decisions {
-		table.row(d.At.Format(time.RFC3339), d.Step, d.Outcome, d.Detail)
-	}
-	for i := len(tries) - 1; i >= 0; i-- {
-		t := tries[i]
-		result, reason := "cut off, or under way", ""
-		if t.Outcome != nil {
-			result, reason = t.Outcome.Result, t.Outcome.Reason
-		}
-		table.row(t.StartedAt.Format(time.RFC3339), t.Action+" to "+t.ERP, result, reason)
+	for _, h := range history(decisions, tries) {
+		table.row(h.at.Format(time.RFC3339), h.step, h.outcome, h.detail)
 	}
 	return table.flush()
+}
+
+// happened is one thing that was decided about an order, or tried.
+type happened struct {
+	at                    time.Time
+	step, outcome, detail string
+}
+
+// history is all that happened to an order, oldest first. What led to what may
+// have happened at one moment: a try stands before what was decided by it.
+func history(decisions []store.Decision, tries []store.Try) []happened {
+	var all []happened
+	for i := len(tries) - 1; i >= 0; i-- {
+		t := tries[i]
+		h := happened{t.StartedAt, t.Action + " to " + t.ERP, "cut off, or under way", ""}
+		if t.Outcome != nil {
+			h.outcome, h.detail = t.Outcome.Result, t.Outcome.Reason
+		}
+		all = append(all, h)
+	}
+	for _, d := range decisions {
+		all = append(all, happened{d.At, d.Step, d.Outcome, d.Detail})
+	}
+	slices.SortStableFunc(all, func(a, b happened) int { return a.at.Compare(b.at) })
+	return all
 }
 
 // nameOrID tells an order's name from its id.
@@ -324,17 +343,17 @@ func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, ke
 		return writeJSON(w, plans)
 	}
 	for _, plan := range plans {
-		fmt.Fprintf(w, "%s (%s): %s", plan.Order, plan.Ref, plan.Action)
+		fmt.Fprintf(w, "%s (%s): %s", printable(plan.Order), plan.Ref, plan.Action)
 		if plan.Reason != "" {
-			fmt.Fprintf(w, ", %s", plan.Reason)
+			fmt.Fprintf(w, ", %s", printable(plan.Reason))
 		}
 		fmt.Fprintln(w)
 		for _, call := range plan.Calls {
 			fmt.Fprintf(w, "\n  %s %s\n", call.Method, call.URL)
-			for name, value := range call.Header {
-				fmt.Fprintf(w, "  %s: %s\n", name, value)
+			for _, name := range slices.Sorted(maps.Keys(call.Header)) {
+				fmt.Fprintf(w, "  %s: %s\n", name, call.Header[name])
 			}
-			fmt.Fprintf(w, "\n  %s\n", call.Body)
+			fmt.Fprintf(w, "\n  %s\n", printable(call.Body))
 		}
 	}
 	return nil

@@ -77,7 +77,8 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		return nil, err
 	}
 	outer := inner
-	outer.Transport = &transport{client: c, base: base, tokens: tokens, next: roundTripper(inner)}
+	outer.Timeout = 0 // transport keeps it: go-shopify forgets to close the body that would stop its timer
+	outer.Transport = &transport{client: c, base: base, tokens: tokens, next: roundTripper(inner), timeout: inner.Timeout}
 	c.http = &outer
 	return c, nil
 }

@@ -319,3 +319,24 @@ func TestSleep(t *testing.T) {
 	cancel(errors.New("enough"))
 	require.ErrorIs(t, sleep(ctx, time.Hour), context.Canceled)
 }
+
+// A client with a timeout, as in production: each answered call must take its
+// timer with it, instead of leaving it to run out.
+func TestAnAnsweredCallLeavesNothingRunning(t *testing.T) {
+	client, _ := serve(t, func(w http.ResponseWriter, _ asked) { say(w, `{"data":{"shop":{"name":"Acme"}}}`) },
+		func(c *ClientConfig) { c.HTTP.Timeout = time.Hour })
+	_, err := client.Shop(t.Context()) // opens the connection, which stays
+	require.NoError(t, err)
+	before := goleak.IgnoreCurrent()
+	_, err = client.Shop(t.Context())
+	require.NoError(t, err)
+	goleak.VerifyNone(t, before)
+}
+
+func TestASilentShopIsGivenUpAfterTheTimeout(t *testing.T) {
+	client, _ := serve(t, func(_ http.ResponseWriter, r asked) { <-r.Context().Done() },
+		func(c *ClientConfig) { c.HTTP.Timeout = 10 * time.Millisecond })
+	_, err := client.Shop(t.Context())
+	require.Error(t, err)
+	require.NoError(t, t.Context().Err())
+}

@@ -140,6 +140,9 @@ func (d *Door) read(w http.ResponseWriter, r *http.Request, buffer *[]byte) (*We
 	if err := oneOfEach(r.Header); err != nil {
 		return nil, err
 	}
+	if r.Header.Get("Shopify-Hmac-Sha256") != "" && r.Header.Get("X-Shopify-Hmac-Sha256") == "" {
+		return nil, &refused{http.StatusUnauthorized, "this is Shopify's Events delivery, which Gapless does not take; remove it from the app's TOML and let Gapless subscribe to webhooks"}
+	}
 	shop, known := d.shops[strings.ToLower(r.Header.Get("X-Shopify-Shop-Domain"))]
 	if !known {
 		return nil, &refused{http.StatusNotFound, "X-Shopify-Shop-Domain names no configured shop"}
@@ -280,9 +283,6 @@ func (s *secret) sign(body, into []byte) []byte {
 func (s *signer) check(body []byte, h http.Header) error {
 	text := h.Get("X-Shopify-Hmac-Sha256")
 	if text == "" {
-		if h.Get("Shopify-Hmac-Sha256") != "" {
-			return &refused{http.StatusUnauthorized, "this is Shopify's Events delivery, which Gapless does not take; remove it from the app's TOML and let Gapless subscribe to webhooks"}
-		}
 		return &refused{http.StatusUnauthorized, "the header X-Shopify-Hmac-Sha256 is missing"}
 	}
 	given, err := base64.StdEncoding.DecodeString(text)

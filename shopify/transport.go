@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 )
 
 // maxAnswer bounds an answer of the API; a page of 250 orders has some 100 kB.
@@ -20,6 +21,8 @@ type transport struct {
 	base   *url.URL
 	tokens tokens
 	next   http.RoundTripper
+
+	timeout time.Duration // of one request and its whole answer; 0: none
 }
 
 // RoundTrip sends req. As the contract asks, req itself stays as it is.
@@ -54,7 +57,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // send sends a copy of req and reads the answer whole.
 func (t *transport) send(req *http.Request, body []byte, token string) (*http.Response, error) {
-	out := req.Clone(req.Context())
+	ctx := req.Context()
+	if t.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.timeout)
+		defer cancel()
+	}
+	out := req.Clone(ctx)
 	out.URL = t.base.JoinPath(req.URL.Path)
 	out.Host = t.base.Host
 	out.Body, out.GetBody = io.NopCloser(bytes.NewReader(body)), nil
@@ -65,7 +74,7 @@ func (t *transport) send(req *http.Request, body []byte, token string) (*http.Re
 		return nil, err
 	}
 	defer resp.Body.Close()
-	whole, err := readAnswer(req.Context(), resp.Body)
+	whole, err := readAnswer(ctx, resp.Body)
 	if err != nil {
 		return nil, err
 	}

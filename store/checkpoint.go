@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,12 +15,16 @@ import (
 // replays it in a moment.
 const walLimit = 16 << 20
 
+// readersWait bounds how long the writer is held for the readers that still
+// read the WAL; while they do, it can't start from its beginning again.
+const readersWait = 20 * time.Millisecond
+
 // checkpointer keeps the WAL small from a goroutine and a connection of its
-// own, so that no commit waits for it. The bulk is copied while writes go on;
-// then, with the writer held between two groups, the few frames that came in
-// meanwhile, so that the next commit starts the WAL from its beginning again.
+// own, so that commits hardly wait for it. The bulk is copied while writes go
+// on; then, with the writer held between two groups, the few frames that came
+// in meanwhile, so that the next commit starts the WAL from its beginning again.
 type checkpointer struct {
-	db   *sql.DB
+	conn *sql.Conn
 	wal  string
 	w    *writer
 	log  *slog.Logger
@@ -27,10 +32,17 @@ type checkpointer struct {
 	done chan struct{}
 }
 
-func startCheckpointer(db *sql.DB, path string, w *writer, log *slog.Logger) *checkpointer {
-	c := &checkpointer{db: db, wal: path + "-wal", w: w, log: log, stop: make(chan struct{}), done: make(chan struct{})}
+func startCheckpointer(ctx context.Context, db *sql.DB, path string, w *writer, log *slog.Logger) (*checkpointer, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, readersWait.Milliseconds())); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	c := &checkpointer{conn: conn, wal: path + "-wal", w: w, log: log, stop: make(chan struct{}), done: make(chan struct{})}
 	go c.run()
-	return c
+	return c, nil
 }
 
 func (c *checkpointer) run() {
@@ -53,25 +65,20 @@ func (c *checkpointer) run() {
 }
 
 func (c *checkpointer) checkpoint() error {
-	if err := passiveCheckpoint(c.db); err != nil {
+	ctx := context.Background()
+	if _, err := checkpoint(ctx, c.conn, "PASSIVE"); err != nil {
 		return err
 	}
 	c.w.between.Lock()
 	defer c.w.between.Unlock()
-	return passiveCheckpoint(c.db)
+	_, err := checkpoint(ctx, c.conn, "RESTART")
+	return err
 }
 
-func (c *checkpointer) close() {
+func (c *checkpointer) close() error {
 	close(c.stop)
 	<-c.done
-}
-
-func passiveCheckpoint(db *sql.DB) error {
-	var busy, log, moved int
-	if err := db.QueryRow(`PRAGMA wal_checkpoint(PASSIVE)`).Scan(&busy, &log, &moved); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	return nil
+	return c.conn.Close()
 }
 
 // emptyWAL moves everything into the database and cuts the WAL to nothing, so
@@ -80,19 +87,26 @@ func passiveCheckpoint(db *sql.DB) error {
 func (s *Store) emptyWAL(ctx context.Context) error {
 	for {
 		s.writer.between.Lock()
-		var busy, log, moved int
-		err := s.control.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &log, &moved)
+		empty, err := checkpoint(ctx, s.control, "TRUNCATE")
 		s.writer.between.Unlock()
-		if err != nil {
-			return fmt.Errorf("empty the WAL: %w", err)
-		}
-		if busy == 0 {
-			return nil
+		if err != nil || empty {
+			return err
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("empty the WAL: readers are still at it: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(readersWait):
 		}
 	}
+}
+
+// checkpoint runs one checkpoint and says whether nothing stood in its way.
+func checkpoint(ctx context.Context, db interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}, mode string) (whole bool, err error) {
+	var busy, log, moved int
+	if err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(`+mode+`)`).Scan(&busy, &log, &moved); err != nil {
+		return false, fmt.Errorf("checkpoint: %w", err)
+	}
+	return busy == 0, nil
 }

@@ -20,6 +20,11 @@ const (
 	packedAESGCM = 1 << 1 // AES-256-GCM: 12 bytes of nonce, then the sealed text
 )
 
+// maxCompressed bounds what is compressed: a blob says itself how much it
+// unpacks to, and a damaged one may say anything. It is several of the largest
+// bodies that the webhook door takes.
+const maxCompressed = 64 << 20
+
 // dictionary1 is an order in Shopify's own words. Bodies are alike enough that
 // matching against it halves them. It is part of the file format: never change
 // it, add a second one.
@@ -63,13 +68,7 @@ func newCodec(key []byte) (*codec, error) {
 func (c *codec) pack(plain []byte) []byte {
 	scratch := scratchPool.Get().(*[]byte)
 	defer scratchPool.Put(scratch)
-	if need := s2.MaxEncodedLen(len(plain)); cap(*scratch) < need {
-		*scratch = make([]byte, need)
-	}
-	how, data := byte(packedS2), c.dict.Encode((*scratch)[:cap(*scratch)], plain)
-	if len(data) >= len(plain) {
-		how, data = 0, plain
-	}
+	how, data := c.compress(plain, scratch)
 	if c.seal == nil {
 		blob := make([]byte, 1, 1+len(data))
 		blob[0] = how
@@ -78,8 +77,21 @@ func (c *codec) pack(plain []byte) []byte {
 	how |= packedAESGCM
 	blob := make([]byte, 1+c.seal.NonceSize(), 1+c.seal.NonceSize()+len(data)+c.seal.Overhead())
 	blob[0] = how
-	rand.Read(blob[1:]) //nolint:errcheck // crypto/rand.Read never fails
+	rand.Read(blob[1:]) // never fails
 	return c.seal.Seal(blob, blob[1:1+c.seal.NonceSize()], data, blob[:1])
+}
+
+func (c *codec) compress(plain []byte, scratch *[]byte) (how byte, data []byte) {
+	if len(plain) > maxCompressed {
+		return 0, plain
+	}
+	if need := s2.MaxEncodedLen(len(plain)); cap(*scratch) < need {
+		*scratch = make([]byte, need)
+	}
+	if data = c.dict.Encode((*scratch)[:cap(*scratch)], plain); len(data) < len(plain) {
+		return packedS2, data
+	}
+	return 0, plain
 }
 
 // unpack gives back what pack was given.
@@ -88,6 +100,9 @@ func (c *codec) unpack(blob []byte) ([]byte, error) {
 		return nil, errors.New("an empty blob")
 	}
 	how, data := blob[0], blob[1:]
+	if how&^(packedS2|packedAESGCM) != 0 {
+		return nil, fmt.Errorf("a blob is packed in a way (%d) that this version does not know", how)
+	}
 	if how&packedAESGCM != 0 {
 		var err error
 		if data, err = c.open(how, data); err != nil {
@@ -95,9 +110,16 @@ func (c *codec) unpack(blob []byte) ([]byte, error) {
 		}
 	}
 	if how&packedS2 != 0 {
-		return c.dict.Decode(nil, data)
+		return c.expand(data)
 	}
 	return append([]byte(nil), data...), nil
+}
+
+func (c *codec) expand(data []byte) ([]byte, error) {
+	if size, err := s2.DecodedLen(data); err != nil || size > maxCompressed {
+		return nil, errors.New("a compressed blob is damaged: it claims an impossible size")
+	}
+	return c.dict.Decode(nil, data)
 }
 
 func (c *codec) open(how byte, data []byte) ([]byte, error) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,6 +28,8 @@ func keyOf(shop, webhookID string) key {
 // Only the writer uses it, so it needs no lock.
 type dedupe struct {
 	guest   bool             // the owner of the database folds
+	limit   int              // freshLimit, less in tests
+	slice   int              // foldSlice, less in tests
 	fresh   map[key]struct{} // committed, not yet being folded
 	freshTo int64            // the newest committed event
 	group   map[key]struct{} // of the group under way
@@ -48,7 +49,7 @@ const (
 
 // loadDedupe reads the keys that were not folded before the last stop.
 func loadDedupe(ctx context.Context, conn *sql.Conn, guest bool) (*dedupe, error) {
-	d := &dedupe{guest: guest, fresh: map[key]struct{}{}, group: map[key]struct{}{}}
+	d := &dedupe{guest: guest, limit: freshLimit, slice: foldSlice, fresh: map[key]struct{}{}, group: map[key]struct{}{}}
 	rows, err := conn.QueryContext(ctx, `SELECT id, shop, webhook_id FROM events
 		WHERE id > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'folded')
 		AND webhook_id <> '' ORDER BY id`)
@@ -75,13 +76,8 @@ func (d *dedupe) repeated(t *tx, e *Event) (bool, error) {
 			return true, nil
 		}
 	}
-	var one int
-	err := t.queryRow(`SELECT 1 FROM seen WHERE key = $1`, k[:]).Scan(&one)
-	if err == nil {
-		return true, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return false, err
+	if found, err := t.exists(`SELECT 1 FROM seen WHERE key = $1`, k[:]); found || err != nil {
+		return found, err
 	}
 	d.group[k] = struct{}{}
 	return false, nil
@@ -114,18 +110,18 @@ func (d *dedupe) forget() {
 // foldSome moves the fold on by one slice.
 func (d *dedupe) foldSome(t *tx) error {
 	if d.folding == nil {
-		if d.guest || len(d.fresh) < freshLimit {
+		if d.guest || len(d.fresh) < d.limit {
 			return nil
 		}
 		d.startFold()
 	}
-	return d.fold(t, foldSlice)
+	return d.fold(t, d.slice)
 }
 
 // startFold freezes the fresh keys. Those of the group under way stay out: its
 // commit may still fail.
 func (d *dedupe) startFold() {
-	d.pending, d.fresh = d.fresh, make(map[key]struct{}, freshLimit)
+	d.pending, d.fresh = d.fresh, make(map[key]struct{}, d.limit)
 	d.foldTo = d.freshTo
 	d.folding = slices.SortedFunc(maps.Keys(d.pending), func(a, b key) int { return bytes.Compare(a[:], b[:]) })
 	d.folded, d.foldFrom = 0, 0

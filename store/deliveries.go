@@ -42,8 +42,8 @@ type Delivery struct {
 	LeaseUntil time.Time
 	SentAt     time.Time // when a call may last have left whose result is not known; zero: none
 	// Ghost is the version of a call that was never answered, and GhostAt when
-	// it left: within the ERP's longest request it may still take effect, over
-	// whatever the ERP holds by then.
+	// it was given up: its last request may have left then, and within the ERP's
+	// longest request it may still take effect, over whatever the ERP holds.
 	Ghost     string
 	GhostAt   time.Time
 	Tries     int // since the last success
@@ -78,7 +78,8 @@ type Claim struct {
 
 // Claim takes up to limit deliveries of erp that are due, for lease. Each gets
 // a token of its own that starts with stamp. No other call gets them until the
-// lease has run out.
+// lease has run out. Content that can't be unpacked comes as nil: one damaged
+// order must not keep the others waiting.
 func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, lease time.Duration) ([]Claim, error) {
 	now := s.now()
 	var claims []Claim
@@ -100,8 +101,10 @@ func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, 
 		return nil, err
 	}
 	for i := range claims {
-		if claims[i].Order.Content, err = s.codec.unpack(claims[i].Order.Content); err != nil {
-			return nil, fmt.Errorf("order %d of %s: %w", claims[i].ID, claims[i].Shop, err)
+		o := &claims[i].Order
+		if o.Content, err = s.codec.unpack(o.Content); err != nil {
+			s.log.Error("the content of an order can't be read", "shop", o.Shop, "order", o.ID, "err", err)
+			o.Content = nil
 		}
 	}
 	return claims, nil
@@ -129,7 +132,7 @@ func dueKeys(t *tx, erp string, now time.Time, limit int) ([]DeliveryKey, error)
 // off, the next one looks up first too.
 func (s *Store) claim(t *tx, k DeliveryKey, token string, now time.Time, lease time.Duration) (Claim, error) {
 	if err := t.exec(`UPDATE deliveries SET verify = CASE WHEN state = 'unknown' THEN 1 ELSE verify END,
-			state = 'sending', token = $1, lease_until = $2, changed_at = $3
+			state = 'sending', claimed = wanted, token = $1, lease_until = $2, changed_at = $3
 		WHERE shop = $4 AND order_id = $5 AND erp = $6`,
 		token, micros(now.Add(lease)), micros(now), k.Shop, k.ID, k.ERP); err != nil {
 		return Claim{}, err
@@ -207,7 +210,7 @@ type Outcome struct {
 type Settle struct {
 	DeliveryKey
 	Token     string
-	State     string // delivered turns into due where wanted has moved on meanwhile
+	State     string // delivered, parked and excluded turn into due where wanted has moved on meanwhile
 	Held      string
 	HeldBody  string
 	Verify    bool
@@ -236,10 +239,13 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 	now := s.now()
 	stale := false
 	err := s.writer.apply(ctx, Deliveries|Refetches, func(t *tx) error {
-		n, err := t.changed(`UPDATE deliveries SET
-				state = CASE WHEN $1 = 'delivered' AND wanted <> $2 THEN 'due' ELSE $1 END,
+		r, err := overtaken(t, r)
+		if err != nil {
+			return err
+		}
+		n, err := t.changed(`UPDATE deliveries SET state = $1,
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
-				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN sent_at ELSE ghost_at END,
+				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN $9 ELSE ghost_at END,
 				sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
 				tries = $7, next_at = $8, changed_at = $9, reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
 			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
@@ -270,6 +276,27 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 	return err
 }
 
+// overtaken turns a settlement that would rest into one that goes on, where a
+// newer version is wanted than the one it is about: what was said of the older
+// one (delivered, refused, excluded by a rule) says nothing of the newer.
+func overtaken(t *tx, r Settle) (Settle, error) {
+	var wanted, about string
+	err := t.queryRow(`SELECT wanted, claimed FROM deliveries WHERE shop = $1 AND order_id = $2 AND erp = $3`, r.Shop, r.ID, r.ERP).Scan(&wanted, &about)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, nil
+	}
+	switch r.State {
+	case StateDue, StateUnknown:
+		return r, err
+	case StateDelivered:
+		about = r.Held
+	}
+	if wanted != about {
+		r.State, r.Reason, r.Field, r.Hint, r.Rule = StateDue, "", "", "", ""
+	}
+	return r, err
+}
+
 func (s *Store) keepOutcome(t *tx, attempt int64, o Outcome, applied bool) error {
 	if err := t.exec(`INSERT INTO outcomes (attempt_id, result, reason, field, hint, erp_ref, applied, ended_at, duration_us)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -296,7 +323,7 @@ func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) 
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		freed, err = t.changed(`UPDATE deliveries SET token = '', lease_until = 0, next_at = $1, changed_at = $1,
 				state = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,
-				ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN sent_at ELSE ghost_at END,
+				ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN $1 ELSE ghost_at END,
 				reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
 			WHERE state = 'sending' AND ($2 = 1 OR lease_until <= $1)`, micros(now), flag(all))
 		return err
@@ -306,13 +333,14 @@ func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) 
 
 // Replay asks that orders be verified in the ERP and sent again where it does
 // not hold what it should, whatever their state. It returns how many it moved;
-// those being sent just now are left alone.
+// those being sent just now are left alone. Who replays a parked one has seen to
+// it that no earlier call is in doubt any more.
 func (s *Store) Replay(ctx context.Context, keys []DeliveryKey, by string) (moved int64, err error) {
 	now := s.now()
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		for _, k := range keys {
 			n, err := t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
-					next_at = $1, changed_at = $1, held_body = '', reason = '', field = '', hint = '', rule = '',
+					next_at = $1, changed_at = $1, held_body = '', sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END, reason = '', field = '', hint = '', rule = '',
 					since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
 				WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
 			if err != nil {
@@ -364,11 +392,8 @@ type TryFilter struct {
 
 // Tries lists attempts, newest first.
 func (s *Store) Tries(ctx context.Context, f TryFilter) ([]Try, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT a.id, a.shop, a.order_id, a.erp, a.token, a.action, a.ref, a.version, a.body_hash, a.started_at,
-			r.result, r.reason, r.field, r.hint, r.erp_ref, r.applied, r.ended_at, r.duration_us, x.exchanges
-		FROM attempts a LEFT JOIN outcomes r ON r.attempt_id = a.id LEFT JOIN transcripts x ON $1 AND x.attempt_id = a.id
-		WHERE ($2 = '' OR (a.shop = $2 AND a.order_id = $3)) AND ($4 = 0 OR a.id < $4) ORDER BY a.id DESC LIMIT $5`,
-		f.Full, f.Order.Shop, f.Order.ID, f.Before, f.Limit)
+	query, args := f.query()
+	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list attempts: %w", err)
 	}
@@ -382,6 +407,23 @@ func (s *Store) Tries(ctx context.Context, f TryFilter) ([]Try, error) {
 		tries = append(tries, t)
 	}
 	return tries, rows.Err()
+}
+
+func (f TryFilter) query() (string, []any) {
+	var w where
+	if f.Order.Shop != "" {
+		w.and("a.shop = ? AND a.order_id = ?", f.Order.Shop, f.Order.ID)
+	}
+	if f.Before != 0 {
+		w.and("a.id < ?", f.Before)
+	}
+	said, from := "NULL", ""
+	if f.Full {
+		said, from = "x.exchanges", " LEFT JOIN transcripts x ON x.attempt_id = a.id"
+	}
+	return w.list(`SELECT a.id, a.shop, a.order_id, a.erp, a.token, a.action, a.ref, a.version, a.body_hash, a.started_at,
+			r.result, r.reason, r.field, r.hint, r.erp_ref, r.applied, r.ended_at, r.duration_us, `+said+`
+		FROM attempts a LEFT JOIN outcomes r ON r.attempt_id = a.id`+from, "a.id DESC", f.Limit)
 }
 
 func (s *Store) scanTry(rows *sql.Rows) (Try, error) {

@@ -36,7 +36,7 @@ type Event struct {
 // id was stored before. It returns ErrBusy at once where the queue is full, and
 // any other error where the disk refused; then nothing was stored.
 func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error) {
-	x := &write{event: e, body: s.codec.pack(e.Body), wakes: Events}
+	x := &write{event: e, body: s.packers.pack(e.Body), wakes: Events}
 	x.size = int64(len(x.body) + len(e.Headers) + 256)
 	if err := s.writer.submit(ctx, x, false); err != nil {
 		return false, err
@@ -50,7 +50,7 @@ func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error
 // AppendAnswer makes durable what Shopify answered on a refetch, and ends the
 // refetch unless another was asked for meanwhile.
 func (s *Store) AppendAnswer(ctx context.Context, e *Event, r Refetch) error {
-	return s.writer.submit(ctx, &write{event: e, body: s.codec.pack(e.Body), wakes: Events, apply: func(t *tx) error {
+	return s.writer.submit(ctx, &write{event: e, body: s.packers.pack(e.Body), wakes: Events, apply: func(t *tx) error {
 		return endRefetch(t, r)
 	}}, true)
 }
@@ -65,12 +65,15 @@ func scanEvent(scan func(...any) error, more ...any) (Event, error) {
 	return e, err
 }
 
+// intakeCursor is the last event that intake has decided.
+const intakeCursor = `(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')`
+
 // PendingEvents returns up to limit events that intake has not seen, oldest
-// first, with their bodies. A body that can't be unpacked comes as nil.
+// first, with their bodies. A body that is gone or can't be unpacked comes as nil.
 func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT `+eventColumns+`, b.body
 		FROM events e LEFT JOIN bodies b ON b.event_id = e.id
-		WHERE e.id > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')
+		WHERE e.id > `+intakeCursor+`
 		ORDER BY e.id LIMIT $1`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read pending events: %w", err)
@@ -83,13 +86,21 @@ func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e.Body, err = s.codec.unpack(body); err != nil {
-			s.log.Error("the body of an event can't be read; the order will be fetched from Shopify", "event", e.ID, "err", err)
-			e.Body = nil
-		}
-		events = append(events, e)
+		events = append(events, s.withBody(e, body))
 	}
 	return events, rows.Err()
+}
+
+func (s *Store) withBody(e Event, packed []byte) Event {
+	if packed == nil {
+		return e
+	}
+	var err error
+	if e.Body, err = s.codec.unpack(packed); err != nil {
+		s.log.Error("the body of an event can't be read; the order will be fetched from Shopify", "event", e.ID, "err", err)
+		e.Body = nil
+	}
+	return e
 }
 
 // Event returns one event with its body, where it is still kept.
@@ -118,11 +129,8 @@ type EventFilter struct {
 
 // Events lists events without bodies, newest first.
 func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
-	query := `SELECT ` + eventColumns + ` FROM events e WHERE ($1 = '' OR e.shop = $1) AND ($2 = '' OR e.topic = $2) AND ($3 = 0 OR e.id < $3)`
-	if f.OrderID != 0 {
-		query += ` AND e.id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $5 AND order_id <> 0)`
-	}
-	rows, err := s.readers.QueryContext(ctx, query+` ORDER BY e.id DESC LIMIT $4`, f.Shop, f.Topic, f.Before, f.Limit, f.OrderID)
+	query, args := f.query()
+	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
 	}
@@ -138,23 +146,55 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	return events, rows.Err()
 }
 
+func (f EventFilter) query() (string, []any) {
+	var w where
+	if f.OrderID != 0 {
+		w.and("e.id IN (SELECT event_id FROM decisions WHERE shop = ? AND order_id = ? AND order_id <> 0)", f.Shop, f.OrderID)
+	} else if f.Shop != "" {
+		w.and("e.shop = ?", f.Shop)
+	}
+	if f.Topic != "" {
+		w.and("e.topic = ?", f.Topic)
+	}
+	if f.Before != 0 {
+		w.and("e.id < ?", f.Before)
+	}
+	return w.list(`SELECT `+eventColumns+` FROM events e`, "e.id DESC", f.Limit)
+}
+
+// The newest row older than a moment bounds what is looked at: ids grow with
+// time, so the oldest bodies come first and the search ends where they do.
+const (
+	lastWebhook = `(SELECT max(id) FROM events WHERE source = 'webhook' AND received_at =
+		(SELECT max(received_at) FROM events WHERE source = 'webhook' AND received_at < $1))`
+	lastAnswer = `(SELECT max(id) FROM events WHERE source = 'refetch' AND received_at =
+		(SELECT max(received_at) FROM events WHERE source = 'refetch' AND received_at < $1))`
+	lastAttempt = `(SELECT max(id) FROM attempts WHERE started_at = (SELECT max(started_at) FROM attempts WHERE started_at < $1))`
+
+	forgetBodies = `DELETE FROM bodies WHERE event_id IN (
+		SELECT b.event_id FROM bodies b JOIN events e ON e.id = b.event_id
+		WHERE b.event_id <= max(coalesce(` + lastWebhook + `, 0), coalesce(` + lastAnswer + `, 0))
+			AND b.event_id <= ` + intakeCursor + ` AND e.received_at < $1
+		ORDER BY b.event_id LIMIT $2)`
+	forgetTranscripts = `DELETE FROM transcripts WHERE attempt_id IN (
+		SELECT x.attempt_id FROM transcripts x JOIN attempts a ON a.id = x.attempt_id
+		WHERE x.attempt_id <= ` + lastAttempt + ` AND a.started_at < $1
+		ORDER BY x.attempt_id LIMIT $2)`
+)
+
 // ForgetBodies removes bodies and transcripts older than before, a bounded
 // number at a time, and says whether there is more to do.
 func (s *Store) ForgetBodies(ctx context.Context, before time.Time) (more bool, err error) {
 	const most = 1000
-	var gone int64
 	err = s.writer.apply(ctx, 0, func(t *tx) error {
-		n, err := t.changed(`DELETE FROM bodies WHERE event_id IN (SELECT b.event_id FROM bodies b JOIN events e ON e.id = b.event_id
-			WHERE e.received_at < $1 AND e.id <= (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')
-			ORDER BY b.event_id LIMIT $2)`, micros(before), most)
-		if err != nil {
-			return err
+		for _, query := range []string{forgetBodies, forgetTranscripts} {
+			n, err := t.changed(query, micros(before), most)
+			if err != nil {
+				return err
+			}
+			more = more || n == most
 		}
-		gone = n
-		n, err = t.changed(`DELETE FROM transcripts WHERE attempt_id IN (SELECT x.attempt_id FROM transcripts x JOIN attempts a ON a.id = x.attempt_id
-			WHERE a.started_at < $1 ORDER BY x.attempt_id LIMIT $2)`, micros(before), most)
-		gone += n
-		return err
+		return nil
 	})
-	return gone >= most, err
+	return more, err
 }

@@ -94,7 +94,10 @@ func applyMigration(ctx context.Context, db *sql.DB, m migration) error {
 // an older copy, and checks that the copy is whole.
 func copyVerified(ctx context.Context, db *sql.DB, path string) error {
 	unfinished := path + ".unfinished"
-	if err := os.Remove(unfinished); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := removeIfThere(unfinished); err != nil {
+		return err
+	}
+	if err := ownersOnly(unfinished); err != nil {
 		return err
 	}
 	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, unfinished); err != nil {
@@ -106,7 +109,19 @@ func copyVerified(ctx context.Context, db *sql.DB, path string) error {
 	if err := syncFile(unfinished); err != nil {
 		return err
 	}
+	for _, stale := range []string{path + "-wal", path + "-shm"} { // SQLite would play an older copy's WAL into this one
+		if err := removeIfThere(stale); err != nil {
+			return err
+		}
+	}
 	return os.Rename(unfinished, path)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // verify runs SQLite's own check over every page and index of the file.

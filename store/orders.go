@@ -111,14 +111,14 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 				return err
 			}
 		}
-		for _, r := range in.Redactions {
-			if err := s.redact(t, r, in.At); err != nil {
-				return fmt.Errorf("redact: %w", err)
-			}
-		}
 		for _, d := range in.Decisions {
 			if err := decide(t, d); err != nil {
 				return err
+			}
+		}
+		for _, r := range in.Redactions { // after the decisions, by which it finds the events of an order
+			if err := s.redact(t, r, in.At); err != nil {
+				return fmt.Errorf("redact: %w", err)
 			}
 		}
 		return t.exec(`INSERT INTO meta (key, value) VALUES ('intake', CAST($1 AS TEXT))
@@ -143,10 +143,10 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, held, held_body, verify, present, token, lease_until,
-			sent_at, sent, ghost, ghost_at, tries, next_at, since, changed_at, reason, field, hint, rule, erp_ref, erp_total)
-		VALUES ($1, $2, $3, 'due', $4, '', '', CASE WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first') THEN 1 ELSE 0 END,
-			0, '', 0, 0, '', '', 0, 0, $5, $5, $5, '', '', '', '', '', '')
+	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, claimed, held, held_body, verify, present, token, lease_until,
+			sent_at, sent, ghost, ghost_at, tries, next_at, since, seen_at, changed_at, reason, field, hint, rule, erp_ref, erp_total)
+		VALUES ($1, $2, $3, 'due', $4, '', '', '', CASE WHEN EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first') THEN 1 ELSE 0 END,
+			0, '', 0, 0, '', '', 0, 0, $5, $5, (SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '')
 		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted,
 			since = CASE WHEN state IN ('delivered', 'excluded') THEN excluded.since ELSE since END,
 			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,

@@ -20,6 +20,9 @@ type Redaction struct {
 // redact overwrites contents and deletes bodies and transcripts. secure_delete
 // zeroes what they leave in the file; the caller empties the WAL (Purge).
 func (s *Store) redact(t *tx, r Redaction, now time.Time) error {
+	if r.WholeShop {
+		r.CustomerID = 0
+	}
 	if r.WholeShop || r.CustomerID != 0 {
 		if err := t.exec(`INSERT INTO redactions (shop, customer_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 			r.Shop, r.CustomerID, micros(now)); err != nil {
@@ -35,12 +38,18 @@ func (s *Store) redact(t *tx, r Redaction, now time.Time) error {
 			return err
 		}
 	}
+	if r.WholeShop { // what names no order that is known, too
+		return t.exec(`DELETE FROM bodies WHERE event_id IN (SELECT id FROM events WHERE shop = $1 AND id <= $2)`, r.Shop, r.EventID)
+	}
 	return t.exec(`DELETE FROM bodies WHERE event_id = $1`, r.EventID)
 }
 
 func redactedOrders(t *tx, r Redaction) ([]int64, error) {
-	rows, err := t.query(`SELECT id FROM orders WHERE shop = $1 AND ($3 OR (customer_id = $2 AND customer_id <> 0))`,
-		r.Shop, r.CustomerID, r.WholeShop)
+	query, args := `SELECT id FROM orders WHERE shop = $1`, []any{r.Shop}
+	if !r.WholeShop {
+		query, args = query+` AND customer_id = $2 AND customer_id <> 0`, append(args, r.CustomerID)
+	}
+	rows, err := t.query(query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +71,8 @@ func (s *Store) redactOrder(t *tx, k OrderKey, r Redaction, now time.Time) error
 		return err
 	}
 	if len(packed) > 0 {
-		content, err := s.codec.unpack(packed)
-		if err != nil {
-			return err
-		}
-		if content, err = r.Redact(content); err != nil {
-			return err
-		}
-		if err := t.exec(`UPDATE orders SET content = $1, redacted_at = $2 WHERE shop = $3 AND id = $4`, s.codec.pack(content), micros(now), k.Shop, k.ID); err != nil {
+		if err := t.exec(`UPDATE orders SET content = $1, redacted_at = $2 WHERE shop = $3 AND id = $4`,
+			s.codec.pack(s.redacted(k, packed, r)), micros(now), k.Shop, k.ID); err != nil {
 			return err
 		}
 	}
@@ -78,6 +81,20 @@ func (s *Store) redactOrder(t *tx, k OrderKey, r Redaction, now time.Time) error
 		return err
 	}
 	return t.exec(`DELETE FROM transcripts WHERE attempt_id IN (SELECT id FROM attempts WHERE shop = $1 AND order_id = $2)`, k.Shop, k.ID)
+}
+
+// redacted is an order's content without personal data. Content that can't be
+// read goes altogether: it must not outlive the request, nor hold up intake.
+func (s *Store) redacted(k OrderKey, packed []byte, r Redaction) []byte {
+	content, err := s.codec.unpack(packed)
+	if err == nil {
+		content, err = r.Redact(content)
+	}
+	if err != nil {
+		s.log.Error("the content of an order could not be redacted, so all of it was removed", "shop", k.Shop, "order", k.ID, "err", err)
+		return nil
+	}
+	return content
 }
 
 // Redacted says whether the data of this customer of the shop must not be kept.

@@ -47,12 +47,16 @@ type Store struct {
 	control *sql.DB // for the writer's connection and the checkpointer's
 	readers *sql.DB
 	lock    *os.File
+	packers *packers
 	writer  *writer
 	check   *checkpointer
 	tally   *tally
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]Topic
+
+	closing sync.Once
+	closed  error
 }
 
 // The page size is worth an eighth of the intake rate against SQLite's 4096;
@@ -66,7 +70,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	s := &Store{path: o.Path, now: o.Now, log: o.Log, watchers: map[chan struct{}]Topic{}}
 	defer func() {
 		if err != nil {
-			s.release()
+			s.release() //nolint:errcheck // the first error tells
 			err = fmt.Errorf("open the store %s: %w", o.Path, err)
 		}
 	}()
@@ -77,6 +81,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		if s.lock, err = lockFile(o.Path + ".lock"); err != nil {
 			return nil, err
 		}
+		if err := ownersOnly(o.Path); err != nil {
+			return nil, err
+		}
 	} else if _, err := os.Stat(o.Path); err != nil {
 		return nil, err
 	}
@@ -85,13 +92,16 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := s.connect(ctx, o); err != nil {
 		return nil, err
 	}
-	if err := s.checkKey(ctx); err != nil {
+	if err := s.checkKey(ctx, o.Guest); err != nil {
 		return nil, err
 	}
+	s.packers = startPackers(s.codec)
 	if s.writer, err = newWriter(ctx, s.control, o, s.wake); err != nil {
 		return nil, err
 	}
-	s.check = startCheckpointer(s.control, o.Path, s.writer, o.Log)
+	if s.check, err = startCheckpointer(ctx, s.control, o.Path, s.writer, o.Log); err != nil {
+		return nil, errors.Join(err, s.writer.close())
+	}
 	s.tally = startTally(s)
 	return s, nil
 }
@@ -153,36 +163,49 @@ func sameSchema(ctx context.Context, db *sql.DB, steps []migration) error {
 	return nil
 }
 
-// checkKey refuses a key other than the one the database was begun with.
-func (s *Store) checkKey(ctx context.Context) error {
+// checkKey refuses a key other than the one the database was begun with. One
+// that was begun without may be given one by its owner: what is written from
+// then on is encrypted.
+func (s *Store) checkKey(ctx context.Context, guest bool) error {
 	var known string
 	err := s.control.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'encryption_key'`).Scan(&known)
-	switch {
-	case errors.Is(err, sql.ErrNoRows) && s.codec.key != "":
-		_, err = s.control.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('encryption_key', $1)`, s.codec.key)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return err
-	case known != s.codec.key:
-		return errors.New("store.encryption_key is not the key this database was encrypted with")
 	}
-	return nil
+	switch {
+	case known == s.codec.key:
+		return nil
+	case known != "" && s.codec.key == "":
+		return errors.New("it is encrypted, and store.encryption_key is empty; set it to the key the database was begun with")
+	case known != "":
+		return errors.New("store.encryption_key is not the key this database was encrypted with")
+	case guest:
+		return errors.New("store.encryption_key is new to this database; restart `gapless serve` with it first")
+	}
+	_, err = s.control.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('encryption_key', $1)`, s.codec.key)
+	return err
 }
 
-// Close finishes the writes that are queued and closes the database.
+// Close finishes the writes that are queued and closes the database. Closing
+// again only tells how it went.
 func (s *Store) Close() error {
+	s.closing.Do(func() { s.closed = s.close() })
+	return s.closed
+}
+
+func (s *Store) close() error {
 	s.tally.close()
-	s.check.close()
-	err := s.writer.close()
-	if cerr := passiveCheckpoint(s.control); cerr != nil {
+	err := errors.Join(s.check.close(), s.writer.close())
+	if _, cerr := checkpoint(context.Background(), s.control, "PASSIVE"); cerr != nil {
 		s.log.Warn("the last checkpoint failed; the next start replays the WAL", "err", cerr)
 	}
 	return errors.Join(err, s.release())
 }
 
 func (s *Store) release() (err error) {
+	if s.packers != nil {
+		s.packers.close()
+	}
 	for _, db := range []*sql.DB{s.readers, s.control} {
 		if db != nil {
 			err = errors.Join(err, db.Close())
@@ -274,7 +297,19 @@ func SQLiteVersion() string {
 
 // Backup writes a consistent, verified copy to path while the store is in use.
 func (s *Store) Backup(ctx context.Context, path string) error {
+	if sameFile(path, s.path) {
+		return fmt.Errorf("%s is the database itself; name another file for its copy", path)
+	}
 	return copyVerified(ctx, s.control, path)
+}
+
+func sameFile(a, b string) bool {
+	ia, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	ib, err := os.Stat(b)
+	return err == nil && os.SameFile(ia, ib)
 }
 
 // lockFile takes the lock that the owner of a database holds while it lives.
@@ -289,6 +324,16 @@ func lockFile(path string) (*os.File, error) {
 		return nil, ErrLocked
 	}
 	return f, nil
+}
+
+// ownersOnly makes the file, if there is none, readable by its owner alone: it
+// holds people's addresses. SQLite gives its WAL the same permissions.
+func ownersOnly(path string) error {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func escapePath(path string) string { return strings.ReplaceAll(url.PathEscape(path), "%2F", "/") }

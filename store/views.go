@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,19 +29,13 @@ type OrderFilter struct {
 type Cursor struct {
 	SeenAt time.Time
 	ID     int64
+	Shop   string // orders of two shops may share both
 }
 
 // Orders lists orders without content, those first seen last at the top.
 func (s *Store) Orders(ctx context.Context, f OrderFilter) ([]OrderView, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT `+orderColumns+`,
-			coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.tries, 0), coalesce(d.next_at, 0),
-			coalesce(d.since, 0), coalesce(d.reason, ''), coalesce(d.field, ''), coalesce(d.hint, ''), coalesce(d.rule, ''),
-			coalesce(d.erp_ref, ''), coalesce(d.erp_total, '')
-		FROM orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id
-		WHERE ($1 = '' OR o.shop = $1) AND ($2 = '' OR d.state = $2) AND ($3 = '' OR o.name = $3) AND ($4 = 0 OR o.id = $4)
-			AND ($5 = 0 OR (o.first_seen_at, o.id) < ($5, $6))
-		ORDER BY o.first_seen_at DESC, o.id DESC LIMIT $7`,
-		f.Shop, f.State, f.Name, f.ID, micros(f.Before.SeenAt), f.Before.ID, f.Limit)
+	query, args := f.query()
+	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
@@ -58,6 +55,36 @@ func (s *Store) Orders(ctx context.Context, f OrderFilter) ([]OrderView, error) 
 	return views, rows.Err()
 }
 
+// query walks the deliveries of one state where a list is of that state, for it
+// may be a handful among a million orders; else the orders.
+func (f OrderFilter) query() (string, []any) {
+	from, place := "orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id", "o.first_seen_at, o.id, o.shop"
+	if f.State != "" && f.Name == "" && f.ID == 0 {
+		from, place = "deliveries d JOIN orders o ON o.shop = d.shop AND o.id = d.order_id", "d.seen_at, d.order_id, d.shop"
+	}
+	var w where
+	if f.Shop != "" {
+		w.and("o.shop = ?", f.Shop)
+	}
+	if f.State != "" {
+		w.and("d.state = ?", f.State)
+	}
+	if f.Name != "" {
+		w.and("o.name = ?", f.Name)
+	}
+	if f.ID != 0 {
+		w.and("o.id = ?", f.ID)
+	}
+	if !f.Before.SeenAt.IsZero() {
+		w.and("("+place+") < (?, ?, ?)", micros(f.Before.SeenAt), f.Before.ID, f.Before.Shop)
+	}
+	return w.list(`SELECT `+orderColumns+`,
+			coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.tries, 0), coalesce(d.next_at, 0),
+			coalesce(d.since, 0), coalesce(d.reason, ''), coalesce(d.field, ''), coalesce(d.hint, ''), coalesce(d.rule, ''),
+			coalesce(d.erp_ref, ''), coalesce(d.erp_total, '')
+		FROM `+from, strings.ReplaceAll(place, ",", " DESC,")+" DESC", f.Limit)
+}
+
 // Stats is the state of the whole at one moment.
 type Stats struct {
 	States        map[string]int64 // deliveries by state
@@ -75,61 +102,98 @@ type Stats struct {
 	LagP50, LagP99 time.Duration // of the last hour's webhooks, from Triggered-At to received
 }
 
-// Stats gathers figures; since bounds the last hour's.
+// lagSample bounds the webhooks whose lag is looked at: the newest of the last hour.
+const lagSample = 10_000
+
+// Stats gathers figures, all of one moment; since bounds the last hour's. Each
+// query reads a narrow index or a short range of one, so that a million orders
+// cost no more than a glance.
 func (s *Store) Stats(ctx context.Context, since time.Time) (Stats, error) {
-	st := Stats{States: map[string]int64{}}
-	rows, err := s.readers.QueryContext(ctx, `SELECT state, count(*) FROM deliveries GROUP BY state`)
+	var st Stats
+	tx, err := s.readers.BeginTx(ctx, nil)
 	if err != nil {
-		return st, fmt.Errorf("count deliveries: %w", err)
+		return st, fmt.Errorf("gather figures: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var state string
-		var n int64
-		if err := rows.Scan(&state, &n); err != nil {
-			return st, err
-		}
-		st.States[state] = n
-	}
-	if err := rows.Err(); err != nil {
-		return st, err
-	}
-	from := micros(since)
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	from, deliveries := micros(since), int64(0)
 	for _, q := range []struct {
 		into  *int64
 		query string
 		args  []any
 	}{
+		{&deliveries, `SELECT count(*) FROM deliveries`, nil},
 		{&st.Retrying, `SELECT count(*) FROM deliveries WHERE state = 'due' AND tries > 0`, nil},
 		{&st.Refetching, `SELECT count(*) FROM refetches`, nil},
 		{&st.Orders, `SELECT count(*) FROM orders`, nil},
-		{&st.PendingEvents, `SELECT count(*) FROM events WHERE id > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')`, nil},
+		{&st.PendingEvents, `SELECT coalesce(max(id), 0) - ` + intakeCursor + ` FROM events`, nil}, // ids have no holes
 		{&st.Received, `SELECT count(*) FROM events WHERE source = 'webhook' AND received_at >= $1`, []any{from}},
 		{&st.Duplicates, `SELECT coalesce(sum(n), 0) FROM tallies WHERE minute >= $1 AND kind = 'duplicate'`, []any{from}},
 		{&st.Refused, `SELECT coalesce(sum(n), 0) FROM tallies WHERE minute >= $1 AND kind = 'refused'`, []any{from}},
 		{&st.Sent, `SELECT count(*) FROM outcomes WHERE ended_at >= $1 AND result IN ('created', 'updated', 'unchanged')`, []any{from}},
 		{&st.Failed, `SELECT count(*) FROM outcomes WHERE ended_at >= $1 AND result IN ('rejected', 'retry', 'unknown')`, []any{from}},
 	} {
-		if err := s.readers.QueryRowContext(ctx, q.query, q.args...).Scan(q.into); err != nil {
+		if err := tx.QueryRowContext(ctx, q.query, q.args...).Scan(q.into); err != nil {
 			return st, fmt.Errorf("gather figures: %w", err)
 		}
 	}
-	st.LagP50, st.LagP99, err = s.lag(ctx, from)
-	return st, err
+	if st.States, err = countStates(ctx, tx, deliveries); err != nil {
+		return st, fmt.Errorf("count deliveries: %w", err)
+	}
+	if st.LagP50, st.LagP99, err = webhookLag(ctx, tx, from); err != nil {
+		return st, fmt.Errorf("webhook lag: %w", err)
+	}
+	return st, nil
 }
 
-func (s *Store) lag(ctx context.Context, from int64) (p50, p99 time.Duration, err error) {
-	const lags = `SELECT received_at - triggered_at AS lag FROM events WHERE source = 'webhook' AND received_at >= $1 AND triggered_at > 0`
-	for _, q := range []struct {
-		into  *time.Duration
-		share float64
-	}{{&p50, 0.50}, {&p99, 0.99}} {
-		var us int64
-		if err := s.readers.QueryRowContext(ctx, `SELECT coalesce((SELECT lag FROM (`+lags+`) ORDER BY lag
-			LIMIT 1 OFFSET (SELECT CAST(count(*) * $2 AS INTEGER) FROM (`+lags+`) WHERE 1) - 0), 0)`, from, q.share).Scan(&us); err != nil {
-			return 0, 0, fmt.Errorf("webhook lag: %w", err)
-		}
-		*q.into = time.Duration(us) * time.Microsecond
+// countStates counts the states that few rows are in; the rest is delivered.
+func countStates(ctx context.Context, tx *sql.Tx, all int64) (map[string]int64, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT state, count(*) FROM deliveries
+		WHERE state IN ('due', 'sending', 'unknown', 'parked', 'excluded') GROUP BY state`)
+	if err != nil {
+		return nil, err
 	}
-	return p50, p99, nil
+	defer rows.Close()
+	states := map[string]int64{}
+	for rows.Next() {
+		var state string
+		var n int64
+		if err := rows.Scan(&state, &n); err != nil {
+			return nil, err
+		}
+		states[state] = n
+		all -= n
+	}
+	if all > 0 {
+		states[StateDelivered] = all
+	}
+	return states, rows.Err()
+}
+
+// webhookLag is the median and the 99th percentile of the time from Shopify's
+// trigger to our receipt.
+func webhookLag(ctx context.Context, tx *sql.Tx, from int64) (p50, p99 time.Duration, err error) {
+	rows, err := tx.QueryContext(ctx, `SELECT received_at - triggered_at FROM events
+		WHERE received_at >= $1 AND source = 'webhook' AND triggered_at > 0 ORDER BY received_at DESC LIMIT $2`, from, lagSample)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer rows.Close()
+	var lags []int64
+	for rows.Next() {
+		var us int64
+		if err := rows.Scan(&us); err != nil {
+			return 0, 0, err
+		}
+		lags = append(lags, us)
+	}
+	slices.Sort(lags)
+	return percentile(lags, 50), percentile(lags, 99), rows.Err()
+}
+
+// percentile is the smallest of the sorted values that p percent do not exceed.
+func percentile(sorted []int64, p int) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return time.Duration(sorted[(len(sorted)*p+99)/100-1]) * time.Microsecond
 }

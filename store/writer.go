@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,9 +19,9 @@ import (
 //   - A group is whatever waits when the writer looks. It yields a few times
 //     first, so that requests about to enqueue join this fsync and not the next.
 //     A timed linger would cost more than it gathers.
-//   - Events bypass database/sql: prepared driver statements on the writer's
-//     own connection.
-//   - Bodies arrive packed; compression runs in the requests' goroutines.
+//   - What changes rows bypasses database/sql: prepared driver statements on the
+//     writer's own connection.
+//   - Bodies arrive packed; a few goroutines do it for all requests; see packers.go.
 //   - Nothing checkpoints inside a commit; see checkpoint.go.
 //   - Webhook ids are deduplicated in memory; the index on them is written in
 //     slices of neighbouring keys, later; see dedupe.go.
@@ -67,8 +68,6 @@ type writer struct {
 	finished  chan struct{}
 	between   sync.Mutex  // held during a group; the checkpointer takes it to find the WAL at rest
 	committed func(Topic) // called after each group
-
-	insertEvent, insertBody driver.StmtExecContext
 }
 
 func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)) (*writer, error) {
@@ -78,37 +77,18 @@ func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)
 	}
 	w := &writer{
 		conn:      conn,
-		tx:        &tx{conn: conn, prepared: map[string]*sql.Stmt{}},
+		tx:        newTx(conn),
 		queue:     make(chan *write, o.QueueRows),
 		maxBytes:  o.QueueBytes,
 		stop:      make(chan struct{}),
 		finished:  make(chan struct{}),
 		committed: committed,
 	}
-	if w.insertEvent, err = w.prepareRaw(`INSERT INTO events (id, shop, source, topic, webhook_id, event_id, headers, triggered_at, received_at, size)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`); err != nil {
-		return nil, err
-	}
-	if w.insertBody, err = w.prepareRaw(`INSERT INTO bodies (event_id, body) VALUES ($1, $2)`); err != nil {
-		return nil, err
-	}
 	if w.dedup, err = loadDedupe(ctx, conn, o.Guest); err != nil {
 		return nil, err
 	}
 	go w.run()
 	return w, nil
-}
-
-func (w *writer) prepareRaw(query string) (stmt driver.StmtExecContext, err error) {
-	err = w.conn.Raw(func(c any) error {
-		s, err := c.(driver.ConnPrepareContext).PrepareContext(context.Background(), query)
-		if err != nil {
-			return err
-		}
-		stmt = s.(driver.StmtExecContext)
-		return nil
-	})
-	return stmt, err
 }
 
 // submit queues x and waits until it is committed or refused. With wait false
@@ -281,73 +261,110 @@ func (w *writer) appendEvents(group []*write) (err error) {
 }
 
 func (w *writer) insert(e *Event, body []byte) error {
-	return w.conn.Raw(func(any) error {
-		ctx := context.Background() // one that can end would cost a goroutine a statement
-		if _, err := w.insertEvent.ExecContext(ctx, values(e.ID, e.Shop, e.Source, e.Topic, e.WebhookID, e.EventID,
-			e.Headers, micros(e.TriggeredAt), micros(e.ReceivedAt), int64(len(e.Body)))); err != nil {
-			return err
-		}
-		_, err := w.insertBody.ExecContext(ctx, values(e.ID, body))
+	if err := w.tx.exec(`INSERT INTO events (id, shop, source, topic, webhook_id, event_id, headers, triggered_at, received_at, size)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		e.ID, e.Shop, e.Source, e.Topic, e.WebhookID, e.EventID, e.Headers, micros(e.TriggeredAt), micros(e.ReceivedAt), len(e.Body)); err != nil {
 		return err
-	})
-}
-
-func values(vs ...driver.Value) []driver.NamedValue {
-	named := make([]driver.NamedValue, len(vs))
-	for i, v := range vs {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
-	return named
+	return w.tx.exec(`INSERT INTO bodies (event_id, body) VALUES ($1, $2)`, e.ID, body)
 }
 
 // tx is the writer's transaction as changes see it. Statements are prepared
 // once and kept, so queries must be constant strings.
 type tx struct {
-	conn     *sql.Conn
-	prepared map[string]*sql.Stmt
+	conn    *sql.Conn
+	raw     map[string]driver.Stmt // what changes rows goes straight to the driver
+	queries map[string]*sql.Stmt
 }
 
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
-	if s, ok := t.prepared[query]; ok {
-		return s, nil
+func newTx(conn *sql.Conn) *tx {
+	return &tx{conn: conn, raw: map[string]driver.Stmt{}, queries: map[string]*sql.Stmt{}}
+}
+
+// background is for every statement: a context that can end would cost a
+// goroutine each.
+var background = context.Background()
+
+// direct hands query's statement of the driver to do, with args as it wants them.
+func (t *tx) direct(query string, args []any, do func(driver.Stmt, []driver.NamedValue) error) error {
+	named := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
+		if err != nil {
+			return err
+		}
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
 	}
-	s, err := t.conn.PrepareContext(context.Background(), query)
-	if err != nil {
-		return nil, err
-	}
-	t.prepared[query] = s
-	return s, nil
+	return t.conn.Raw(func(c any) (err error) {
+		s, ok := t.raw[query]
+		if !ok {
+			if s, err = c.(driver.ConnPrepareContext).PrepareContext(background, query); err != nil {
+				return err
+			}
+			t.raw[query] = s
+		}
+		return do(s, named)
+	})
+}
+
+func (t *tx) result(query string, args []any) (r driver.Result, err error) {
+	err = t.direct(query, args, func(s driver.Stmt, named []driver.NamedValue) (err error) {
+		r, err = s.(driver.StmtExecContext).ExecContext(background, named)
+		return err
+	})
+	return r, err
 }
 
 func (t *tx) exec(query string, args ...any) error {
-	_, err := t.changed(query, args...)
+	_, err := t.result(query, args)
 	return err
 }
 
 // changed is exec that tells how many rows it changed.
 func (t *tx) changed(query string, args ...any) (int64, error) {
-	s, err := t.stmt(query)
+	r, err := t.result(query, args)
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+	return r.RowsAffected()
 }
 
 // insert is exec that tells the rowid of the new row.
 func (t *tx) insert(query string, args ...any) (int64, error) {
-	s, err := t.stmt(query)
+	r, err := t.result(query, args)
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(context.Background(), args...)
-	if err != nil {
-		return 0, err
+	return r.LastInsertId()
+}
+
+// exists says whether query finds a row.
+func (t *tx) exists(query string, args ...any) (found bool, err error) {
+	err = t.direct(query, args, func(s driver.Stmt, named []driver.NamedValue) error {
+		rows, err := s.(driver.StmtQueryContext).QueryContext(background, named)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		err = rows.Next(make([]driver.Value, len(rows.Columns())))
+		if found = err == nil; errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	})
+	return found, err
+}
+
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	if s, ok := t.queries[query]; ok {
+		return s, nil
 	}
-	return res.LastInsertId()
+	s, err := t.conn.PrepareContext(background, query)
+	if err != nil {
+		return nil, err
+	}
+	t.queries[query] = s
+	return s, nil
 }
 
 func (t *tx) queryRow(query string, args ...any) row {
@@ -355,7 +372,7 @@ func (t *tx) queryRow(query string, args ...any) row {
 	if err != nil {
 		return row{err: err}
 	}
-	return row{Row: s.QueryRowContext(context.Background(), args...)}
+	return row{Row: s.QueryRowContext(background, args...)}
 }
 
 func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
@@ -363,7 +380,7 @@ func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(context.Background(), args...)
+	return s.QueryContext(background, args...)
 }
 
 // row carries a failed preparation to Scan.
@@ -393,8 +410,13 @@ func (t *tx) savepoint(change func(*tx) error) (failed, lost error) {
 	return failed, t.exec(`RELEASE change`)
 }
 
+// close closes every statement: one left open would keep the connection, and
+// with it the files.
 func (t *tx) close() {
-	for _, s := range t.prepared {
+	for _, s := range t.queries {
+		s.Close()
+	}
+	for _, s := range t.raw {
 		s.Close()
 	}
 }

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 
 	"gapless/erp"
@@ -19,7 +20,7 @@ type Plan struct {
 
 // Replay has orders verified in their ERP and sent again where it does not hold
 // what it should. It returns how many it set in motion: orders being sent just
-// now, and unknown ones, are not among them.
+// now are not among them.
 func (e *Engine) Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error) {
 	keys := make([]store.DeliveryKey, 0, len(orders))
 	for _, k := range orders {
@@ -45,8 +46,9 @@ func (e *Engine) Plan(ctx context.Context, k store.OrderKey) (Plan, error) {
 	if l == nil {
 		return Plan{Order: order.Name, Action: "nothing", Reason: "the ERP " + delivery.ERP + " is no longer in the config"}, nil
 	}
+	delivery.Verify, delivery.HeldBody = true, "" // as a replay would have it
 	a := &attempt{lane: l, calls: ctx, stop: ctx, claim: store.Claim{Delivery: delivery, Order: order}}
-	for _, step := range []func() *store.Settle{a.mapOrder, a.applyRules, a.skipSame} {
+	for _, step := range []func() *store.Settle{a.mapOrder, a.applyRules, a.letGhostsPass} {
 		if s := step(); s != nil {
 			return a.planned(s), nil
 		}
@@ -57,7 +59,9 @@ func (e *Engine) Plan(ctx context.Context, k store.OrderKey) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	a.doc.Exists = len(found) > 0
+	if s := a.judge(found); s != nil {
+		return a.planned(s), nil
+	}
 	calls, err := l.Adapter.Plan(ctx, a.doc)
 	if err != nil {
 		return Plan{}, err
@@ -78,7 +82,7 @@ func (a *attempt) planned(s *store.Settle) Plan {
 	case store.StateParked:
 		p.Action = "park"
 	default:
-		p.Action, p.Reason = "nothing", "the ERP holds a document with exactly this content"
+		p.Action, p.Reason = "nothing", cmp.Or(s.Reason, "the ERP holds this version already")
 	}
 	return p
 }

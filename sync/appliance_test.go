@@ -2,7 +2,6 @@ package ordersync
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 
 	"gapless/erp"
 	"gapless/erp/erptest"
@@ -21,170 +21,198 @@ import (
 	"gapless/store"
 )
 
-// appliance is everything but the process: a pretend shop and a pretend ERP
-// over real HTTP, the real door, store, client and adapter.
+// appliance is everything but the process: pretend shops and a pretend ERP
+// over real HTTP, the real door, store, clients and adapter. Most tests drive
+// it step by step (steps_test.go) on a clock that they move.
 type appliance struct {
 	testing.TB
-	shop   *shopifytest.Shop
-	erp    *erptest.ERP
-	store  *store.Store
-	engine *Engine
-	client *shopify.Client
-	door   *httptest.Server
+	*clock
+	shop    *shopifytest.Shop // the first
+	shops   map[string]*shopifytest.Shop
+	clients map[string]*shopify.Client
+	erp     *erptest.ERP
+	wire    *wire // between the adapter and the ERP
+	store   *store.Store
+	path    string // of the store's file
+	engine  *Engine
+	door    *httptest.Server
+	config  Config
+	adapter *counted
 }
 
+// setup says how an appliance differs from the usual one: a shop and a Tier A
+// ERP without faults, and a clock that stands still.
 type setup struct {
-	shop    shopifytest.Options
-	erp     erptest.Options
-	faults  erptest.Mix
-	rules   []erp.Rule
-	store   store.Options
-	tier    erp.Tier
-	longest time.Duration
-	now     func() time.Time
+	names       []string // of the shops; one, "acme"
+	shop        shopifytest.Options
+	erp         erptest.Options
+	faults      erptest.Mix
+	rules       []erp.Rule
+	store       store.Options
+	mapping     string // jq
+	tier        erp.Tier
+	longest     time.Duration
+	timeout     time.Duration
+	concurrency int
+	rate        rate.Limit
+	circuit     CircuitConfig
+	clock       *clock
+}
+
+func (s setup) withDefaults() setup {
+	if s.names == nil {
+		s.names = []string{"acme"}
+	}
+	if s.clock == nil {
+		s.clock = still()
+	}
+	if s.timeout == 0 {
+		s.timeout = 30 * time.Second
+	}
+	if s.concurrency == 0 {
+		s.concurrency = 8
+	}
+	if s.circuit.Failures == 0 {
+		s.circuit.Failures = 1000
+	}
+	if s.shop.BucketSize == 0 {
+		s.shop.BucketSize, s.shop.RestoreRate = 10_000_000, 10_000_000
+	}
+	s.shop.Now, s.erp.Now, s.store.Now = s.clock.Now, s.clock.Now, s.clock.Now
+	return s
 }
 
 // start builds an appliance and lets it run until the test ends.
 func start(t testing.TB, s setup) *appliance {
 	a := build(t, s)
+	a.run()
+	return a
+}
+
+// run lets the engine run until the test ends, or stop is called.
+func (a *appliance) run() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	finished := make(chan error, 1)
-	go func() { finished <- a.engine.Run(ctx) }()
-	t.Cleanup(func() {
+	go func() { finished <- a.engine.Run(ctx); close(finished) }()
+	stop = func() {
 		cancel()
-		require.NoError(t, <-finished)
-	})
-	return a
+		require.NoError(a, <-finished)
+	}
+	a.Cleanup(stop)
+	return stop
 }
 
 // build builds an appliance whose steps the test takes itself.
 func build(t testing.TB, s setup) *appliance {
 	t.Helper()
-	a := &appliance{TB: t}
-	if s.now == nil {
-		s.now = time.Now
-	}
-	var err error
-	s.store.Path = filepath.Join(t.TempDir(), "gapless.db")
-	s.store.Now = s.now
+	s = s.withDefaults()
+	a := &appliance{TB: t, clock: s.clock, path: filepath.Join(t.TempDir(), "gapless.db"),
+		shops: map[string]*shopifytest.Shop{}, clients: map[string]*shopify.Client{}}
 	log := slog.New(slog.DiscardHandler)
 	if os.Getenv("GAPLESS_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	s.store.Log = log
+	s.store.Path, s.store.Log = a.path, log
+	var err error
 	a.store, err = store.Open(t.Context(), s.store)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.store.Close()) })
-
-	a.erp, err = erptest.NewERP(s.erp)
-	require.NoError(t, err)
-	a.erp.SetFaults(s.faults)
-	erpServer := httptest.NewServer(a.erp)
-	t.Cleanup(func() { a.erp.Close(); erpServer.CloseClientConnections(); erpServer.Close() })
-
-	s.shop.Now = s.now
-	if s.shop.BucketSize == 0 {
-		s.shop.BucketSize, s.shop.RestoreRate = 20_000, 20_000
-	}
-	a.shop = shopifytest.New(s.shop)
-	shopServer := httptest.NewServer(a.shop)
-	t.Cleanup(shopServer.Close)
-	t.Cleanup(a.shop.Close)
-
-	a.client, err = shopify.NewClient(shopify.ClientConfig{Domain: "pretend.myshopify.com", AccessToken: "pretend-token", APIVersion: "2026-10", APIURL: shopServer.URL, Log: log, Now: s.now})
-	require.NoError(t, err)
-	adapter, err := httperp.New(httperp.Settings{URL: erpServer.URL, Tier: s.tier}, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}, s.now)
-	require.NoError(t, err)
+	a.openERP(s)
 	rules, err := erp.CompileRules(s.rules)
 	require.NoError(t, err)
-
-	door, err := shopify.NewDoor([]shopify.DoorShop{{Name: "acme", Domain: "pretend.myshopify.com", Secrets: []string{"pretend-secret"}}})
+	a.config = Config{
+		ERPs: []ERP{{Name: "books", Adapter: a.adapter, Concurrency: s.concurrency, Rate: s.rate, Timeout: s.timeout, Longest: s.longest,
+			RetryFirst: 5 * time.Millisecond, RetryMax: 100 * time.Millisecond, Circuit: s.circuit}},
+		Rules: rules, Now: s.clock.Now, Log: log,
+	}
+	for _, name := range s.names {
+		a.openShop(name, s.shop, log)
+	}
+	a.shop = a.shops[s.names[0]]
+	a.openDoor(s.names)
+	a.engine, err = New(a.store, a.config)
 	require.NoError(t, err)
-	door.Keep = KeepIn(a.store)
-	door.Refused = RefuseIn(a.store)
-	a.door = httptest.NewServer(door)
-	t.Cleanup(a.door.Close)
-
-	a.engine, err = New(a.store, Config{
-		Shops: []Shop{{Name: "acme", ERP: "books", Client: a.client, Webhooks: true, PollOverlap: 10 * time.Minute}},
-		ERPs: []ERP{{Name: "books", Adapter: adapter, Concurrency: 8, Timeout: 500 * time.Millisecond, Longest: s.longest,
-			RetryFirst: 5 * time.Millisecond, RetryMax: 100 * time.Millisecond, Circuit: CircuitConfig{Failures: 1000}}},
-		Rules: rules, WebhookURI: a.door.URL, Now: s.now, Log: log,
-	})
-	require.NoError(t, err)
-	require.NoError(t, a.engine.Subscribe(t.Context(), "acme"))
+	for _, name := range s.names {
+		require.NoError(t, a.engine.Subscribe(t.Context(), name))
+	}
 	return a
 }
 
-// deliverWebhooks sends everything the shop has to say, faults included.
-func (a *appliance) deliverWebhooks() {
-	a.Helper()
-	require.NoError(a, a.shop.Flush(a.Context()))
+func (a *appliance) openERP(s setup) {
+	var err error
+	a.erp, err = erptest.NewERP(s.erp)
+	require.NoError(a, err)
+	a.erp.SetFaults(s.faults)
+	a.wire = &wire{erp: a.erp}
+	server := httptest.NewServer(a.wire)
+	a.Cleanup(func() { a.erp.Close(); server.CloseClientConnections(); server.Close() })
+	settings := httperp.Settings{URL: server.URL, Tier: s.tier, Body: s.mapping}
+	if s.tier == erp.TierB || s.tier == erp.TierC {
+		settings.Method = "POST"
+	}
+	adapter, err := httperp.New(settings, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}}, s.clock.Now)
+	require.NoError(a, err)
+	a.adapter = &counted{Adapter: adapter}
 }
 
-// eventually waits until check is content, looking whenever the store changes.
-func (a *appliance) eventually(what string, check func() string) {
-	a.Helper()
-	changes, cancel := a.store.Watch(store.Events | store.Refetches | store.Deliveries)
-	defer cancel()
-	deadline := time.NewTimer(2 * time.Minute)
-	defer deadline.Stop()
-	again := time.NewTicker(100 * time.Millisecond) // what others changed, the store doesn't tell
-	defer again.Stop()
-	for why := check(); why != ""; why = check() {
-		select {
-		case <-changes:
-		case <-again.C:
-		case <-deadline.C:
-			a.Fatalf("%s: %s", what, why)
-		}
-	}
+func (a *appliance) openShop(name string, o shopifytest.Options, log *slog.Logger) {
+	o.Domain = name + ".myshopify.com"
+	shop := shopifytest.New(o)
+	server := httptest.NewServer(shop)
+	a.Cleanup(server.Close)
+	a.Cleanup(shop.Close)
+	client, err := shopify.NewClient(shopify.ClientConfig{
+		Domain: o.Domain, AccessToken: "pretend-token", APIVersion: "2026-10", APIURL: server.URL, Log: log, Now: a.Now,
+		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
+	require.NoError(a, err)
+	a.shops[name], a.clients[name] = shop, client
+	a.config.Shops = append(a.config.Shops, Shop{Name: name, ERP: "books", Client: client, Webhooks: true, PollOverlap: 10 * time.Minute})
 }
 
-// moreThan says that more than n deliveries wait, or "".
-func (a *appliance) moreThan(n int64) string {
-	st, err := a.store.Stats(context.Background(), time.Now().Add(-time.Hour))
-	if err != nil {
-		return err.Error()
+func (a *appliance) openDoor(names []string) {
+	var shops []shopify.DoorShop
+	for _, name := range names {
+		shops = append(shops, shopify.DoorShop{Name: name, Domain: name + ".myshopify.com", Secrets: []string{secret}})
 	}
-	if waiting := st.PendingEvents + st.States[store.StateDue]; waiting > n {
-		return fmt.Sprintf("%d wait", waiting)
-	}
-	return ""
+	door, err := shopify.NewDoor(shops)
+	require.NoError(a, err)
+	door.Keep, door.Refused, door.Now = KeepIn(a.store), RefuseIn(a.store), a.Now
+	a.door = httptest.NewServer(door)
+	a.Cleanup(a.door.Close)
+	a.config.WebhookURI = a.door.URL
 }
 
-// atRest says what is still under way, or "".
-func (a *appliance) atRest() string {
-	st, err := a.store.Stats(context.Background(), time.Now().Add(-time.Hour))
-	if err != nil {
-		return err.Error()
-	}
-	moving := st.PendingEvents + st.Refetching + st.States[store.StateDue] + st.States[store.StateSending] + st.States[store.StateUnknown]
-	if moving > 0 {
-		return fmt.Sprintf("%d events to decide, %d orders to fetch, deliveries %v", st.PendingEvents, st.Refetching, st.States)
-	}
-	return ""
-}
-
-// judge compares the two private ledgers: every order of the shop is in the ERP
-// exactly once, at its newest version, with Shopify's total; nothing else is.
+// judge compares the two private ledgers: every order of the shops is in the
+// ERP exactly once, with the content that Shopify tells now and Shopify's total;
+// nothing else is.
 func (a *appliance) judge() {
 	a.Helper()
 	docs := a.erp.All()
-	for _, told := range a.shop.Orders() {
-		reference := ref("acme", told.ID)
-		held := docs[reference]
-		d, _ := a.store.Delivery(a.Context(), store.OrderKey{Shop: "acme", ID: told.ID})
-		require.Len(a, held, 1, "documents for order %s (cancelled %v): %s %s", told.Name, told.Cancelled, d.State, d.Reason)
-		last := held[0].Writes[len(held[0].Writes)-1]
-		body, err := a.client.Order(a.Context(), told.ID, shopify.Refetch)
-		require.NoError(a, err)
-		want, err := shopify.DecodeGraphQLOrder(body)
-		require.NoError(a, err)
-		require.Equal(a, want.Version(), last.Version, "version of order %s", told.Name)
-		require.Equal(a, told.Total, last.Total.String(), "total of order %s", told.Name)
-		require.Equal(a, told.Cancelled, held[0].Cancelled, "order %s cancelled", told.Name)
-		delete(docs, reference)
+	for name, shop := range a.shops {
+		for _, told := range shop.Orders() {
+			reference := ref(name, told.ID)
+			held := docs[reference]
+			d, _ := a.store.Delivery(a.Context(), store.OrderKey{Shop: name, ID: told.ID})
+			require.Len(a, held, 1, "documents for order %s (cancelled %v): %s %s", told.Name, told.Cancelled, d.State, d.Reason)
+			last := held[0].Writes[len(held[0].Writes)-1]
+			require.Equal(a, a.newest(name, told.ID), a.wire.content(last.IdempotencyKey), "content of order %s", told.Name)
+			require.Equal(a, told.Total, last.Total.String(), "total of order %s", told.Name)
+			require.Equal(a, told.Cancelled, held[0].Cancelled, "order %s cancelled", told.Name)
+			delete(docs, reference)
+		}
 	}
 	require.Empty(a, docs, "documents for orders that Shopify doesn't have")
+	require.Empty(a, a.adapter.overlaps(), "calls for one order at the same time")
+}
+
+// newest is the document that the order should be, as Shopify tells it now.
+func (a *appliance) newest(shop string, id int64) string {
+	a.Helper()
+	told := a.told(store.OrderKey{Shop: shop, ID: id})
+	order, err := neutral(shop, told)
+	require.NoError(a, err)
+	doc, err := a.adapter.Map(order)
+	require.NoError(a, err)
+	return withoutVersion(doc)
 }

@@ -74,6 +74,9 @@ func (c *circuit) failed(now time.Time, order, reason string, after time.Duratio
 	c.failures++
 	c.orders[order] = struct{}{}
 	probing := !c.until.IsZero()
+	if probing && now.Before(c.until) {
+		return false // it left before the circuit opened, and tells nothing new
+	}
 	// One order that fails alone is that order's trouble; its own backoff paces it.
 	if !probing && (c.failures < c.cfg.Failures || len(c.orders) < 2) {
 		return false

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -150,21 +151,32 @@ func (a *attempt) delivered(ref, total string) *store.Settle {
 
 // letGhostsPass holds a newer version back while the call of an older one, never
 // answered, may still take effect: it would overwrite the newer one. The same
-// version again does no harm.
+// version again does no harm, unless it is to leave the ERP.
 func (a *attempt) letGhostsPass() *store.Settle {
 	d := a.claim.Delivery
-	wait := d.GhostAt.Add(a.Longest).Sub(a.engine.now())
-	if d.Ghost == "" || d.Ghost == a.doc.Version || wait <= 0 {
+	if d.Ghost == a.doc.Version && a.rule == nil {
 		return nil
 	}
-	state := store.StateDue
-	if !d.SentAt.IsZero() {
-		state = store.StateUnknown
+	return a.waitForGhost(a.longest(), "an earlier call was never answered and may still take effect; this version waits until it can't")
+}
+
+// waitForGhost waits until a call that was never answered is older than age.
+func (a *attempt) waitForGhost(age time.Duration, reason string) *store.Settle {
+	next := a.claim.GhostAt.Add(age)
+	if a.claim.Ghost == "" || !next.After(a.engine.now()) {
+		return nil
 	}
-	s := a.as(state)
-	s.NextAt = a.engine.now().Add(wait)
-	s.Reason = "an earlier call was never answered and may still take effect; this version waits until it can't"
+	s := a.as(a.waiting())
+	s.NextAt, s.Reason = next, reason
 	return s
+}
+
+// waiting is the state of a delivery that goes on later: what is in doubt stays so.
+func (a *attempt) waiting() string {
+	if a.claim.SentAt.IsZero() {
+		return store.StateDue
+	}
+	return store.StateUnknown
 }
 
 // lookUp asks the ERP what it holds where the last call's result is not known,
@@ -173,15 +185,19 @@ func (a *attempt) lookUp() *store.Settle {
 	if !a.claim.Verify {
 		return nil
 	}
-	if wait := a.claim.SentAt.Add(a.settle()).Sub(a.engine.now()); !a.claim.SentAt.IsZero() && wait > 0 {
-		s := a.as(store.StateUnknown) // a request whose client has gone may take effect until then
-		s.NextAt, s.Reason = a.engine.now().Add(wait), a.claim.Reason
+	// A request whose client has gone may take effect after the look-up.
+	if s := a.waitForGhost(a.settle(), cmp.Or(a.claim.Reason, "an earlier call was never answered; the ERP is looked up once it can't take effect any more")); s != nil {
 		return s
 	}
 	found, settled := a.askERP()
 	if settled != nil {
 		return settled
 	}
+	return a.judge(found)
+}
+
+// judge settles by what the ERP holds, or goes on to send.
+func (a *attempt) judge(found []erp.Found) *store.Settle {
 	live := alive(found)
 	switch {
 	case len(live) > 1:
@@ -322,11 +338,7 @@ func (a *attempt) settled(r erp.Outcome) *store.Settle {
 // retry waits and tries again. What was ambiguous before stays so.
 func (a *attempt) retry(reason string, after time.Duration) *store.Settle {
 	a.failed(reason, after)
-	state := store.StateDue
-	if !a.claim.SentAt.IsZero() {
-		state = store.StateUnknown
-	}
-	s := a.as(state)
+	s := a.as(a.waiting())
 	s.NextAt = a.engine.now().Add(max(after, a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
 	s.Tries++
 	s.Reason = reason
@@ -340,6 +352,9 @@ func (a *attempt) unknown(reason string) *store.Settle {
 	s.Verify, s.Ambiguous, s.Ghost = true, true, true
 	s.NextAt = a.engine.now().Add(max(a.settle(), a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
 	s.Tries++
+	if a.Adapter.Tier() == erp.TierC {
+		s.Tries = 0 // from here on the probes are counted
+	}
 	s.Reason = reason
 	return s
 }
@@ -347,11 +362,7 @@ func (a *attempt) unknown(reason string) *store.Settle {
 // putBack returns a claim that could not be worked on: we are stopping, or the
 // store refused the intent. Nothing has left.
 func (a *attempt) putBack(reason string) *store.Settle {
-	state := store.StateDue
-	if !a.claim.SentAt.IsZero() {
-		state = store.StateUnknown
-	}
-	s := a.as(state)
+	s := a.as(a.waiting())
 	s.Reason = reason
 	if reason != "" {
 		s.NextAt = a.engine.now().Add(a.engine.backoff(0, a.RetryFirst, a.RetryMax))

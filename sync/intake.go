@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,7 +26,7 @@ func (e *Engine) intakeAll(ctx context.Context) time.Duration {
 			}
 			return time.Second
 		}
-		if n < intakeBatch {
+		if n == 0 {
 			return 0
 		}
 	}
@@ -53,6 +54,10 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	for i, ev := range events {
 		if err := b.decide(ctx, ev, heard[i]); err != nil {
 			return 0, err
+		}
+		if len(b.Redactions) > 0 {
+			events = events[:i+1] // what follows must find the redaction done
+			break
 		}
 	}
 	b.Through, b.At = events[len(events)-1].ID, b.at
@@ -110,6 +115,9 @@ type batch struct {
 
 func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
 	key := store.OrderKey{Shop: ev.Shop, ID: m.OrderID}
+	if !b.latest[key].RedactedAt.IsZero() {
+		b.Forget = append(b.Forget, ev.ID)
+	}
 	switch {
 	case b.engine.shops[ev.Shop] == nil:
 		b.note(ev, key, "shop unknown", "the shop is no longer in the config; nothing was done")
@@ -151,7 +159,7 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 	}
 	if gone {
 		o.Redact()
-		b.Forget = append(b.Forget, ev.ID)
+		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
 	}
 	hash := o.Hash()
 	late := ev.Source == store.SourceWebhook && !ev.TriggeredAt.IsZero() && ev.ReceivedAt.Sub(ev.TriggeredAt) > b.engine.cfg.Late
@@ -166,7 +174,7 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 			b.doubt(ev, key, outcome, "accepted, but it came late: Shopify is asked whether there is something newer still")
 			return nil
 		}
-		b.note(ev, key, outcome, "")
+		b.note(ev, key, outcome, withheld(ev))
 	case o.UpdatedAt.Before(known.UpdatedAt):
 		b.note(ev, key, "older", "a newer version is known already")
 	case hash == known.Hash:
@@ -176,7 +184,7 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 		b.note(ev, key, "same", "this version is known already")
 	case fetchedAt.After(known.FetchedAt):
 		b.accept(ev, o, hash, fetchedAt, gone)
-		b.note(ev, key, "newer", "fetched later than what was known of the same second")
+		b.note(ev, key, "newer", cmp.Or(withheld(ev), "fetched later than what was known of the same second"))
 	default:
 		b.doubt(ev, key, "tie", "another content of the same second is known")
 	}

@@ -154,16 +154,18 @@ func (l *lane) slot(ctx context.Context) (release func(), err error) {
 // settler is an adapter that knows how long a request may still take effect.
 type settler interface{ Settle() time.Duration }
 
+// longest is how long after it was given up a call may still take effect.
+func (l *lane) longest() time.Duration {
+	if s, ok := l.Adapter.(settler); ok {
+		return max(l.Longest, s.Settle())
+	}
+	return l.Longest
+}
+
 // settle is how long to wait after an ambiguous call before a look-up tells.
 func (l *lane) settle() time.Duration {
-	switch l.Adapter.Tier() {
-	case erp.TierA:
+	if l.Adapter.Tier() == erp.TierA {
 		return 0
-	default:
-		longest := l.Longest
-		if s, ok := l.Adapter.(settler); ok {
-			longest = max(longest, s.Settle())
-		}
-		return longest
 	}
+	return l.longest()
 }

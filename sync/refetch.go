@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -47,6 +48,11 @@ func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 		priority = shopify.Reconcile
 	}
 	body, err := shop.Client.Order(ctx, r.ID, priority)
+	headers := "{}"
+	if withheld := (*shopify.APIError)(nil); errors.As(err, &withheld) && withheld.Partial && body != nil {
+		headers, err = noteWithheld(withheld), nil
+		e.log.Warn("an order came without some of its fields", "shop", r.Shop, "order", r.ID, "err", withheld)
+	}
 	switch {
 	case errors.Is(err, shopify.ErrNotFound):
 		return e.store.DropRefetch(ctx, r, store.Decision{At: e.now(), Shop: r.Shop, OrderID: r.ID, Step: "refetch", Outcome: "not found",
@@ -62,7 +68,27 @@ func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 	}
 	e.metrics.refetched()
 	return e.store.AppendAnswer(ctx, &store.Event{
-		Shop: r.Shop, Source: store.SourceRefetch, Topic: topicRefetch, Headers: "{}",
+		Shop: r.Shop, Source: store.SourceRefetch, Topic: topicRefetch, Headers: headers,
 		TriggeredAt: asked, ReceivedAt: e.now(), Body: body,
 	}, r)
+}
+
+// headerWithheld tells, on an event of our own, what Shopify left out of an answer.
+const headerWithheld = "Gapless-Withheld"
+
+func noteWithheld(e *shopify.APIError) string {
+	text, err := json.Marshal(map[string]string{headerWithheld: e.Message})
+	if err != nil { // a map of strings: it can't
+		return "{}"
+	}
+	return string(text)
+}
+
+// withheld is what Shopify left out of the answer in ev, or "".
+func withheld(ev store.Event) string {
+	var headers map[string]string
+	if ev.Source != store.SourceRefetch || json.Unmarshal([]byte(ev.Headers), &headers) != nil {
+		return ""
+	}
+	return headers[headerWithheld]
 }

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,11 +10,12 @@ import (
 
 	"gapless/erp/erptest"
 	"gapless/shopify/shopifytest"
+	"gapless/store"
 )
 
-// One order, from the webhook to the ERP.
+// One order, from the webhook to the ERP, with nobody driving the steps.
 func TestOneOrderReachesTheERP(t *testing.T) {
-	a := start(t, setup{})
+	a := start(t, setup{clock: fast(1)})
 	a.shop.Create()
 	a.deliverWebhooks()
 	a.eventually("at rest", a.atRest)
@@ -21,14 +23,15 @@ func TestOneOrderReachesTheERP(t *testing.T) {
 }
 
 // 2,000 orders, with everything going wrong that can go wrong on both sides.
-// What webhooks lost, a poll finds.
+// What webhooks lost, a poll finds. The clock runs fast, so that the waits that
+// faults ask for are short.
 func TestThousandsOfOrdersWithEveryFault(t *testing.T) {
 	orders := 2000
 	if testing.Short() {
 		orders = 100
 	}
 	a := start(t, setup{
-		longest: time.Second,
+		clock: fast(10), timeout: 500 * time.Millisecond, longest: 2 * time.Second,
 		shop: shopifytest.Options{Seed: 7, KeepLog: 1, RetryScale: 0.000001, Faults: shopifytest.Faults{
 			Drop: 0.05, Repeat: 0.1, Twin: 0.05, Delay: 0.1, Reorder: 0.2, Corrupt: 0.05, CorruptLost: 0.3, Stale: 0.1, NewID: 0.1, MaxDelay: time.Second,
 		}},
@@ -55,4 +58,13 @@ func TestThousandsOfOrdersWithEveryFault(t *testing.T) {
 	for _, f := range erptest.Faults {
 		t.Logf("%-24s met %d times", f, a.erp.Met()[f])
 	}
+}
+
+// moreThan says that more than n events and deliveries wait, or "".
+func (a *appliance) moreThan(n int64) string {
+	st := a.stats()
+	if waiting := st.PendingEvents + st.States[store.StateDue]; waiting > n {
+		return fmt.Sprintf("%d wait", waiting)
+	}
+	return ""
 }

@@ -92,7 +92,7 @@ func orNil(t time.Time) *time.Time {
 // Page is what every list takes.
 type Page struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
-	Cursor string `query:"cursor" doc:"next of the page before" maxLength:"100"`
+	Cursor string `query:"cursor" doc:"next of the page before" maxLength:"200"`
 }
 
 type answer[T any] struct{ Body T }
@@ -125,13 +125,13 @@ func (s *Server) listOrders(ctx context.Context, in *ordersIn) (*answer[List[Ord
 	}
 	if len(views) == in.Limit {
 		last := views[len(views)-1]
-		list.Next = orderCursor(store.Cursor{SeenAt: last.FirstSeenAt, ID: last.ID})
+		list.Next = orderCursor(store.Cursor{SeenAt: last.FirstSeenAt, ID: last.ID, Shop: last.Shop})
 	}
 	return &answer[List[Order]]{list}, nil
 }
 
 func orderCursor(c store.Cursor) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d", c.SeenAt.UnixMicro(), c.ID))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d.%s", c.SeenAt.UnixMicro(), c.ID, c.Shop))
 }
 
 func readOrderCursor(text string) (c store.Cursor, err error) {
@@ -142,10 +142,11 @@ func readOrderCursor(text string) (c store.Cursor, err error) {
 	if err != nil {
 		return c, err
 	}
-	at, id, _ := strings.Cut(string(raw), ".")
+	at, rest, _ := strings.Cut(string(raw), ".")
+	id, shop, _ := strings.Cut(rest, ".")
 	us, err1 := strconv.ParseInt(at, 10, 64)
 	c.ID, err = strconv.ParseInt(id, 10, 64)
-	c.SeenAt = time.UnixMicro(us)
+	c.SeenAt, c.Shop = time.UnixMicro(us), shop
 	return c, errors.Join(err1, err)
 }
 

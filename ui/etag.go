@@ -23,7 +23,7 @@ func notModified(next http.Handler) http.Handler {
 			tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 			w.Header().Set("ETag", tag)
 			w.Header().Set("Cache-Control", "private, no-cache")
-			if r.Header.Get("If-None-Match") == tag {
+			if knows(r.Header.Get("If-None-Match"), tag) {
 				w.WriteHeader(http.StatusNotModified)
 				return
 			}
@@ -31,6 +31,18 @@ func notModified(next http.Handler) http.Handler {
 		w.WriteHeader(held.status)
 		w.Write(held.body.Bytes())
 	})
+}
+
+// knows reads If-None-Match: a list of tags, each of which a proxy may have
+// weakened, or *.
+func knows(header, tag string) bool {
+	for one := range strings.SplitSeq(header, ",") {
+		one = strings.TrimSpace(one)
+		if one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
 }
 
 // heldAnswer keeps an answer back until it is whole. Answers of the API are

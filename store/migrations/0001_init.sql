@@ -19,6 +19,9 @@ CREATE TABLE events (
   received_at  INTEGER NOT NULL,
   size         INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX events_received ON events (source, received_at, triggered_at);
+CREATE INDEX events_shop     ON events (shop);
+CREATE INDEX events_topic    ON events (topic);
 CREATE TRIGGER events_stay   BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_remain BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
@@ -71,7 +74,10 @@ CREATE TABLE orders (
   PRIMARY KEY (shop, id)
 ) STRICT;
 CREATE INDEX orders_updated  ON orders (shop, updated_at, id);
-CREATE INDEX orders_seen     ON orders (first_seen_at, id);
+CREATE INDEX orders_seen     ON orders (first_seen_at, id, shop);
+CREATE INDEX orders_of_shop  ON orders (shop, first_seen_at, id);
+CREATE INDEX orders_name     ON orders (name, shop);
+CREATE INDEX orders_id       ON orders (id);
 CREATE INDEX orders_customer ON orders (shop, customer_id) WHERE customer_id <> 0;
 
 -- Orders to be asked for by id.
@@ -95,6 +101,7 @@ CREATE TABLE deliveries (
   erp        TEXT NOT NULL,
   state      TEXT NOT NULL CHECK (state IN ('due', 'sending', 'delivered', 'unknown', 'parked', 'excluded')),
   wanted     TEXT NOT NULL,
+  claimed    TEXT NOT NULL,              -- what was wanted when the last attempt began
   held       TEXT NOT NULL,              -- '': none
   held_body  TEXT NOT NULL,              -- hash of the document held; '': not known
   verify     INTEGER NOT NULL CHECK (verify IN (0, 1)),   -- look the ERP up before anything is sent
@@ -108,6 +115,7 @@ CREATE TABLE deliveries (
   tries      INTEGER NOT NULL,           -- since the last success
   next_at    INTEGER NOT NULL,
   since      INTEGER NOT NULL,           -- when it last left delivered or excluded
+  seen_at    INTEGER NOT NULL,           -- the order's first_seen_at: lists of one state are in that order
   changed_at INTEGER NOT NULL,
   reason     TEXT NOT NULL,
   field      TEXT NOT NULL,
@@ -123,7 +131,8 @@ CREATE TABLE deliveries (
 ) STRICT;
 CREATE INDEX deliveries_due   ON deliveries (erp, next_at) WHERE state IN ('due', 'unknown');
 CREATE INDEX deliveries_lease ON deliveries (lease_until) WHERE state = 'sending';
-CREATE INDEX deliveries_state ON deliveries (state, since);
+CREATE INDEX deliveries_state ON deliveries (state, seen_at, order_id, shop);
+CREATE INDEX deliveries_retrying ON deliveries (state, tries) WHERE state = 'due' AND tries > 0;
 
 -- One row per call to an ERP, written before the call leaves.
 CREATE TABLE attempts (
@@ -155,7 +164,7 @@ CREATE TABLE outcomes (
   ended_at    INTEGER NOT NULL,
   duration_us INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX outcomes_ended ON outcomes (ended_at);
+CREATE INDEX outcomes_ended ON outcomes (ended_at, result);
 CREATE TRIGGER outcomes_stay   BEFORE UPDATE ON outcomes BEGIN SELECT RAISE(ABORT, 'outcomes are append-only'); END;
 CREATE TRIGGER outcomes_remain BEFORE DELETE ON outcomes BEGIN SELECT RAISE(ABORT, 'outcomes are append-only'); END;
 

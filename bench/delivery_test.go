@@ -1,0 +1,124 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/erp"
+	"gapless/erp/erptest"
+	httperp "gapless/erp/http"
+	"gapless/shopify"
+	"gapless/store"
+	ordersync "gapless/sync"
+)
+
+// heard is a store that has heard of n orders and decided nothing yet.
+func heard(b *testing.B, n int) *store.Store {
+	b.Helper()
+	s, err := store.Open(b.Context(), store.Options{Path: filepath.Join(b.TempDir(), "gapless.db")})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, s.Close()) })
+	keep := ordersync.KeepIn(s)
+	for i, hook := range webhooks(b, n) {
+		now := time.Now()
+		_, err := keep(b.Context(), &shopify.Webhook{
+			Shop: "acme", Topic: "orders/create", WebhookID: fmt.Sprint(i), TriggeredAt: now, ReceivedAt: now, Body: hook.body,
+		})
+		require.NoError(b, err)
+	}
+	return s
+}
+
+// engineOver is the engine between s and adapter.
+func engineOver(b *testing.B, s *store.Store, adapter erp.Adapter) *ordersync.Engine {
+	b.Helper()
+	engine, err := ordersync.New(s, ordersync.Config{
+		Shops: []ordersync.Shop{{Name: "acme", ERP: "books"}},
+		ERPs: []ordersync.ERP{{Name: "books", Adapter: adapter, Concurrency: 8, Timeout: 10 * time.Second,
+			RetryFirst: time.Second, RetryMax: time.Minute}},
+	})
+	require.NoError(b, err)
+	return engine
+}
+
+// decideAll takes every event in, and returns how many they were.
+func decideAll(b *testing.B, engine *ordersync.Engine) (total int) {
+	b.Helper()
+	for {
+		n, err := engine.Intake(b.Context())
+		require.NoError(b, err)
+		if n == 0 {
+			return total
+		}
+		total += n
+	}
+}
+
+// BenchmarkDecisions is the step after the door, alone: decode an order, compare
+// it with what is known, store it and what its ERP should hold.
+func BenchmarkDecisions(b *testing.B) {
+	var rates []float64
+	for range *rounds {
+		engine := engineOver(b, heard(b, 2048), nil)
+		began := time.Now()
+		n := decideAll(b, engine)
+		rates = append(rates, float64(n)/time.Since(began).Seconds())
+	}
+	target(b, "decisions a second, one core", "-", rates)
+}
+
+// BenchmarkDelivery brings due orders to an ERP that takes 20 ms a call, eight
+// calls at once: 400 a second is all it can take.
+func BenchmarkDelivery(b *testing.B) {
+	const latency, ideal = 20 * time.Millisecond, 400.0
+	var shares []float64
+	for range min(*rounds, 3) {
+		shares = append(shares, deliverAll(b, 2400, latency)/ideal)
+	}
+	target(b, "delivery, of what the ERP can take", "at least 0.85", shares)
+}
+
+// deliverAll returns how many orders a second reached the ERP.
+func deliverAll(b *testing.B, n int, latency time.Duration) float64 {
+	b.Helper()
+	books, err := erptest.NewERP(erptest.Options{Latency: latency})
+	require.NoError(b, err)
+	server := httptest.NewServer(books)
+	defer func() { books.Close(); server.CloseClientConnections(); server.Close() }()
+	adapter, err := httperp.New(httperp.Settings{URL: server.URL}, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}, time.Now)
+	require.NoError(b, err)
+	s := heard(b, n)
+	engine := engineOver(b, s, adapter)
+	decideAll(b, engine)
+	require.Len(b, states(b, s), 1, "all are due")
+
+	changes, unwatch := s.Watch(store.Deliveries)
+	defer unwatch()
+	ctx, stop := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	began := time.Now()
+	go func() { ended <- engine.Run(ctx) }()
+	for range changes {
+		if books.Met()[erptest.None] >= n && states(b, s)[store.StateDelivered] == int64(n) {
+			break
+		}
+	}
+	took := time.Since(began)
+	stop()
+	require.NoError(b, <-ended)
+	return float64(n) / took.Seconds()
+}
+
+func states(b *testing.B, s *store.Store) map[string]int64 {
+	b.Helper()
+	stats, err := s.Stats(b.Context(), time.Now())
+	require.NoError(b, err)
+	return stats.States
+}

@@ -1,0 +1,261 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// person is somebody whose data can be recognised, in clear as in compressed
+// blobs: S2 finds no repetition in noise.
+type person struct{ Name, Email, Phone, Address string }
+
+func somebody() person {
+	return person{"name-" + noiseText(32), noiseText(32) + "@example.com", "+31-" + noiseText(32), noiseText(32) + " lane"}
+}
+
+// traces are what to look for of p.
+func (p person) traces() []string {
+	return []string{p.Name[5:], p.Email[:32], p.Phone[4:], p.Address[:32]}
+}
+
+// buy brings an order of p into every place where it leaves traces: events,
+// orders, attempts with their transcripts. Each version is a size of its own, so
+// that rows move between pages.
+func buy(t *testing.T, s *Store, customer, id int64, p person, versions int) {
+	t.Helper()
+	for v := range versions {
+		w := order(id, v+1)
+		content, err := json.Marshal(map[string]any{"id": id, "customer": p, "note": noiseText(200 + (int(id)*977+v*3301)%12_000)})
+		require.NoError(t, err)
+		e := webhook(fmt.Sprint(id, "-", v))
+		e.Body = content
+		_, err = s.Append(t.Context(), e)
+		require.NoError(t, err)
+		w.CustomerID, w.Content, w.EventID = customer, content, e.ID
+		require.NoError(t, s.ApplyIntake(t.Context(), Intake{
+			At: noon, Through: e.ID, Orders: []Wanted{w},
+			Decisions: []Decision{{At: noon, Shop: "acme", OrderID: id, EventID: e.ID, Step: "intake", Outcome: "newer"}},
+		}))
+		c := claimed(t, s)
+		a := begun(t, s, c)
+		r := settle(c, StateDelivered)
+		r.AttemptID, r.Outcome = a.ID, &Outcome{Result: "created", EndedAt: noon, Exchanges: content}
+		require.NoError(t, s.Settle(t.Context(), r))
+	}
+}
+
+// withoutPerson is how these tests redact.
+func withoutPerson(content []byte) ([]byte, error) {
+	var o map[string]any
+	if err := json.Unmarshal(content, &o); err != nil {
+		return nil, err
+	}
+	delete(o, "customer")
+	return json.Marshal(o)
+}
+
+// found tells where traces of people are: in the bytes of which file, or in a
+// blob of which table.
+func found(t *testing.T, s *Store, people ...person) map[string]bool {
+	t.Helper()
+	places := map[string]bool{}
+	look := func(place string, content []byte) {
+		for _, p := range people {
+			for _, trace := range p.traces() {
+				if bytes.Contains(content, []byte(trace)) {
+					places[place] = true
+				}
+			}
+		}
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		content, err := os.ReadFile(s.path + suffix)
+		require.NoError(t, err)
+		look("file"+suffix, content)
+	}
+	for table, column := range map[string]string{"bodies": "body", "orders": "content", "transcripts": "exchanges"} {
+		for _, blob := range blobs(t, s, table, column) {
+			plain, err := s.codec.unpack(blob)
+			require.NoError(t, err)
+			look(table, plain)
+		}
+	}
+	return places
+}
+
+func blobs(t *testing.T, s *Store, table, column string) (all [][]byte) {
+	t.Helper()
+	rows, err := s.readers.QueryContext(t.Context(), `SELECT `+column+` FROM `+table)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var blob []byte
+		require.NoError(t, rows.Scan(&blob))
+		all = append(all, blob)
+	}
+	require.NoError(t, rows.Err())
+	return all
+}
+
+func redact(t *testing.T, s *Store, r Redaction) {
+	t.Helper()
+	r.Shop, r.Redact = "acme", withoutPerson
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon.Add(time.Hour), Redactions: []Redaction{r}}))
+	require.NoError(t, s.Purge(t.Context()))
+}
+
+func TestOfARedactedCustomerNoByteIsLeftAndOfOthersAllIs(t *testing.T) {
+	s := open(t)
+	gone, stays := somebody(), somebody()
+	for id := int64(1); id <= 40; id += 2 {
+		buy(t, s, 7, id, gone, 3)
+		buy(t, s, 8, id+1, stays, 3)
+		if id == 21 { // what comes before is in the database, what comes after in its WAL
+			require.NoError(t, s.Purge(t.Context()))
+		}
+	}
+	everywhere := map[string]bool{"file": true, "file-wal": true, "bodies": true, "orders": true, "transcripts": true}
+	require.Equal(t, everywhere, found(t, s, gone))
+	before := stored(t, s, 1)
+
+	redact(t, s, Redaction{CustomerID: 7})
+	require.Empty(t, found(t, s, gone))
+	delete(everywhere, "file-wal")
+	require.Equal(t, everywhere, found(t, s, stays))
+
+	after := stored(t, s, 1)
+	require.Equal(t, noon.Add(time.Hour), after.RedactedAt)
+	require.NotContains(t, string(after.Content), "customer")
+	after.RedactedAt, after.Content = before.RedactedAt, before.Content
+	require.Equal(t, before, after, "id, version and hash stay")
+	require.Equal(t, "v3", delivery(t, s, 1).Held)
+	requireDuplicate(t, s, "1-0")
+	for customer, is := range map[int64]bool{7: true, 8: false, 0: false} {
+		redacted, err := s.Redacted(t.Context(), "acme", customer)
+		require.NoError(t, err)
+		require.Equal(t, is, redacted, "customer %d", customer)
+	}
+}
+
+func TestOfARedactedShopNoByteIsLeft(t *testing.T) {
+	s := open(t)
+	first, other := somebody(), somebody()
+	buy(t, s, 7, 1, first, 2)
+	buy(t, s, 0, 2, other, 2)
+	redact(t, s, Redaction{WholeShop: true})
+	require.Empty(t, found(t, s, first, other))
+	for shop, is := range map[string]bool{"acme": true, "else": false} {
+		redacted, err := s.Redacted(t.Context(), shop, 99)
+		require.NoError(t, err)
+		require.Equal(t, is, redacted)
+	}
+}
+
+func TestOrdersThatARequestNamesAreRedactedWhoeverBoughtThem(t *testing.T) {
+	s := open(t)
+	gone, stays := somebody(), somebody()
+	buy(t, s, 0, 1, gone, 2)
+	buy(t, s, 0, 2, stays, 2)
+	redact(t, s, Redaction{OrderIDs: []int64{1, 404}})
+	require.Empty(t, found(t, s, gone))
+	require.NotEmpty(t, found(t, s, stays))
+}
+
+func TestTheRequestItselfGoesToo(t *testing.T) {
+	s := open(t)
+	p := somebody()
+	e := webhook("redact-request")
+	e.Body = []byte(`{"customer":{"email":"` + p.Email + `"}}`)
+	_, err := s.Append(t.Context(), e)
+	require.NoError(t, err)
+	require.NotEmpty(t, found(t, s, p))
+	redact(t, s, Redaction{CustomerID: 7, EventID: e.ID})
+	require.Empty(t, found(t, s, p))
+}
+
+func TestEventsDecidedTogetherWithARedactionLoseTheirBodies(t *testing.T) {
+	s := open(t)
+	p := somebody()
+	e := webhook("a")
+	e.Body = []byte(`{"customer":{"email":"` + p.Email + `"}}`)
+	_, err := s.Append(t.Context(), e)
+	require.NoError(t, err)
+	w := order(1, 1)
+	w.CustomerID, w.Content = 7, e.Body
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{
+		At: noon, Through: e.ID, Orders: []Wanted{w},
+		Decisions:  []Decision{{At: noon, Shop: "acme", OrderID: 1, EventID: e.ID, Step: "intake", Outcome: "new"}},
+		Redactions: []Redaction{{Shop: "acme", CustomerID: 7, Redact: withoutPerson}},
+	}))
+	require.NoError(t, s.Purge(t.Context()))
+	require.Empty(t, found(t, s, p))
+}
+
+func TestContentThatCannotBeRedactedGoesAltogether(t *testing.T) {
+	s := open(t)
+	p := somebody()
+	buy(t, s, 7, 1, p, 1)
+	broken := func([]byte) ([]byte, error) { return nil, errors.New("not an order") }
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Redactions: []Redaction{{Shop: "acme", CustomerID: 7, Redact: broken}}}))
+	require.NoError(t, s.Purge(t.Context()))
+	require.Empty(t, found(t, s, p))
+	require.Empty(t, stored(t, s, 1).Content)
+	require.Equal(t, "v1", stored(t, s, 1).Version)
+}
+
+func TestOldBodiesAndTranscriptsGoOnceIntakeHasSeenThem(t *testing.T) {
+	s := open(t)
+	p := somebody()
+	buy(t, s, 7, 1, p, 3) // events and attempts of noon, all seen
+	unseen := appended(t, s, "unseen")
+	young := webhook("young")
+	young.ReceivedAt = noon.Add(time.Hour)
+	_, err := s.Append(t.Context(), young)
+	require.NoError(t, err)
+
+	more, err := s.ForgetBodies(t.Context(), noon)
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Len(t, blobs(t, s, "bodies", "body"), 5, "nothing is older than noon")
+
+	more, err = s.ForgetBodies(t.Context(), noon.Add(time.Minute))
+	require.NoError(t, err)
+	require.False(t, more)
+	require.Empty(t, blobs(t, s, "transcripts", "exchanges"))
+	for id, kept := range map[int64]bool{1: false, 3: false, unseen.ID: true, young.ID: true} {
+		e, err := s.Event(t.Context(), id)
+		require.NoError(t, err, "the event itself stays")
+		require.Equal(t, kept, e.Body != nil, "body of event %d", id)
+	}
+}
+
+func TestForgettingGoesInBoundedSteps(t *testing.T) {
+	s := open(t)
+	require.NoError(t, s.writer.apply(t.Context(), 0, func(x *tx) error {
+		for id := range int64(1500) {
+			e := webhook("")
+			e.ID = id + 1
+			if err := s.writer.insert(e, []byte{0}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Through: 1500}))
+	for _, want := range []struct {
+		more bool
+		left int
+	}{{true, 500}, {false, 0}, {false, 0}} {
+		more, err := s.ForgetBodies(t.Context(), noon.Add(time.Minute))
+		require.NoError(t, err)
+		require.Equal(t, want.more, more)
+		require.Len(t, blobs(t, s, "bodies", "body"), want.left)
+	}
+}

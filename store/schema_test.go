@@ -1,0 +1,93 @@
+package store
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWhatWasHeardAndDoneIsNeverChangedOrDeleted(t *testing.T) {
+	s := open(t)
+	appended(t, s, "a")
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Orders: []Wanted{order(1, 1)}, Decisions: []Decision{{At: noon, Step: "intake", Outcome: "new"}}}))
+	c := claimed(t, s)
+	a := begun(t, s, c)
+	require.NoError(t, s.KeepOutcome(t.Context(), a.ID, Outcome{Result: "found", EndedAt: noon}))
+
+	other := second(t, s.path)
+	for _, statement := range []string{
+		`UPDATE events SET shop = 'else'`,
+		`DELETE FROM events`,
+		`INSERT OR REPLACE INTO events SELECT * FROM events`,
+		`UPDATE attempts SET version = 'else'`,
+		`DELETE FROM attempts`,
+		`INSERT OR REPLACE INTO attempts SELECT * FROM attempts`,
+		`UPDATE outcomes SET result = 'created'`,
+		`DELETE FROM outcomes`,
+		`INSERT OR REPLACE INTO outcomes SELECT * FROM outcomes`,
+		`UPDATE decisions SET outcome = 'else'`,
+	} {
+		_, err := other.Exec(`PRAGMA recursive_triggers = ON; ` + statement)
+		require.ErrorContains(t, err, "append-only", statement)
+	}
+}
+
+func TestTheSchemaRefusesImpossibleDeliveries(t *testing.T) {
+	for name, set := range map[string]string{
+		"a state of no name":                   `state = 'lost'`,
+		"sending without a token":              `state = 'sending', token = ''`,
+		"a token without sending":              `state = 'due', token = 'x'`,
+		"delivered with another version held":  `state = 'delivered', held = 'v0'`,
+		"delivered with nothing held":          `state = 'delivered', held = ''`,
+		"delivered with the token still there": `state = 'delivered', held = wanted, token = 'x'`,
+		"parked without a reason":              `state = 'parked', reason = ''`,
+		"excluded without a rule":              `state = 'excluded', rule = ''`,
+		"unknown with a token":                 `state = 'unknown', token = 'x'`,
+		"verify neither yes nor no":            `verify = 2`,
+		"present neither yes nor no":           `present = -1`,
+		"a time that is text":                  `next_at = 'soon'`,
+		"nothing wanted but NULL":              `wanted = NULL`,
+		"delivered while another is wanted":    `state = 'delivered', held = wanted, wanted = 'v9'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			intake(t, s, order(1, 1))
+			_, err := second(t, s.path).Exec(`UPDATE deliveries SET ` + set)
+			require.ErrorContains(t, err, "constraint")
+		})
+	}
+}
+
+func TestTheSchemaTakesEachStateOfTheDrawing(t *testing.T) {
+	s := open(t)
+	intake(t, s, order(1, 1))
+	other := second(t, s.path)
+	for _, set := range []string{
+		`state = 'sending', token = 'x'`,
+		`state = 'delivered', token = '', held = wanted`,
+		`state = 'unknown'`,
+		`state = 'parked', reason = 'refused'`,
+		`state = 'excluded', rule = 'test orders'`,
+		`state = 'due'`,
+	} {
+		_, err := other.Exec(`UPDATE deliveries SET ` + set)
+		require.NoError(t, err, set)
+	}
+}
+
+func TestEveryTableIsStrict(t *testing.T) {
+	s := open(t)
+	rows, err := s.readers.QueryContext(t.Context(), `SELECT name, sql FROM sqlite_schema WHERE type = 'table'`)
+	require.NoError(t, err)
+	defer rows.Close()
+	tables := 0
+	for rows.Next() {
+		var name, sql string
+		require.NoError(t, rows.Scan(&name, &sql))
+		require.Contains(t, sql[strings.LastIndex(sql, ")"):], "STRICT", name)
+		tables++
+	}
+	require.NoError(t, rows.Err())
+	require.NotZero(t, tables)
+}

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRefusalsAreALogOfTheNewestThousand(t *testing.T) {
+	s := open(t)
+	for round := range 2 { // once over the limit in memory, once in the table
+		for i := range keptRefusals + 100 {
+			s.Refuse(Refusal{At: noon, Shop: "acme", Status: 401, Reason: fmt.Sprint(round, "-", i)})
+		}
+		s.tally.flush()
+		require.Equal(t, keptRefusals, one[int](t, s.readers, `SELECT count(*) FROM refusals`))
+	}
+	newest, err := s.Refusals(t.Context(), 2)
+	require.NoError(t, err)
+	require.Equal(t, "1-1099", newest[0].Reason)
+	require.Equal(t, "1-1098", newest[1].Reason)
+	st, err := s.Stats(t.Context(), noon)
+	require.NoError(t, err)
+	require.EqualValues(t, 2*(keptRefusals+100), st.Refused, "all are counted")
+}
+
+func TestCountsAreKeptByTheMinuteAndThroughAStop(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	appended(t, s, "a")
+	requireDuplicate(t, s, "a")
+	s.tally.flush()
+	requireDuplicate(t, s, "a")
+	clock.at = noon.Add(time.Minute)
+	requireDuplicate(t, s, "a")
+	stop(t, s)
+
+	s = open(t, at(s.path))
+	for since, want := range map[time.Time]int64{noon: 3, noon.Add(time.Minute): 1, noon.Add(time.Hour): 0} {
+		st, err := s.Stats(t.Context(), since)
+		require.NoError(t, err)
+		require.Equal(t, want, st.Duplicates)
+	}
+}

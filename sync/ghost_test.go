@@ -1,0 +1,232 @@
+package ordersync
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/erp"
+	"gapless/erp/erptest"
+	"gapless/store"
+)
+
+const longest = time.Minute
+
+// in is an ERP of a tier, as a setup.
+func in(tier erp.Tier) setup {
+	return setup{tier: tier, longest: longest, erp: erptest.Options{NoKey: tier != erp.TierA}}
+}
+
+func eachTier(t *testing.T, test func(t *testing.T, tier erp.Tier)) {
+	for _, tier := range []erp.Tier{erp.TierA, erp.TierB, erp.TierC} {
+		t.Run(string(tier), func(t *testing.T) { test(t, tier) })
+	}
+}
+
+// The call with version 2 is never answered, and takes effect at the last
+// moment it can. Version 3 must not have gone before.
+func TestALateEffectNeverEndsUpOverANewerVersion(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		a.change(k, "tag")
+		land := a.wire.ghost()
+		a.hear()
+		a.send()
+		require.Equal(t, store.StateUnknown, a.delivery(k).State)
+		gone := a.Now()
+
+		a.change(k, "tag")
+		for a.Now().Before(gone.Add(longest)) {
+			a.settle()
+			a.pass(500 * time.Millisecond)
+		}
+		require.Len(t, a.versions(k), 1, "version 3 waits until version 2 can't come any more")
+		land()
+		a.settleLater(longest)
+		require.Len(t, a.versions(k), 3)
+		a.judge()
+	})
+}
+
+// A call may take its time before its last request leaves; only from then on
+// the ERP's longest request counts.
+func TestTheWaitForALateEffectBeginsWhenTheCallIsGivenUp(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.create()
+		land := a.wire.ghostAfter(func() { a.pass(20 * time.Second) })
+		a.hear()
+		a.send()
+		gone := a.Now()
+		a.change(k, "tag")
+		for a.Now().Before(gone.Add(longest)) {
+			a.settle()
+			a.pass(time.Second)
+		}
+		require.Empty(t, a.versions(k))
+		land()
+		a.settleLater(longest)
+		require.Len(t, a.versions(k), 2)
+		a.judge()
+	})
+}
+
+func TestARestartDoesNotForgetThatACallMayTakeEffectLate(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		a.change(k, "tag")
+		a.hear()
+		slow := a.wire.hold()
+		sent := make(chan int)
+		go func() { sent <- a.send() }()
+		<-slow.arrived
+		a.reconfigure(func(*Config) {}) // the process died and began anew
+		a.change(k, "tag")
+		a.hear()
+		a.pass(longest / 2)
+		require.Len(t, a.versions(k), 1)
+		require.Equal(t, store.StateUnknown, a.delivery(k).State)
+		require.Positive(t, a.send())
+		require.Len(t, a.versions(k), 1, "version 3 waits")
+		close(slow.release)
+		<-sent
+		a.settleLater(2 * longest)
+		a.judge()
+	})
+}
+
+// Tier B: there is no key that keeps the ERP from making a second document, so
+// only a look-up after the longest request says that there is none.
+func TestTierBWaitsTheLongestRequestOutAndNeverDoubles(t *testing.T) {
+	a := build(t, in(erp.TierB))
+	k := a.create()
+	land := a.wire.ghost()
+	a.hear()
+	a.send()
+	gone, before := a.Now(), len(a.wire.said())
+	for a.Now().Before(gone.Add(longest - time.Second)) {
+		a.settle()
+		a.pass(time.Second)
+	}
+	require.Len(t, a.wire.said(), before, "not even a look-up: it would tell nothing")
+	land()
+	a.settleLater(longest)
+	require.Equal(t, 1, a.writes(k))
+	a.judge()
+}
+
+func TestTierBCreatesAgainOnceACallSurelyCameToNothing(t *testing.T) {
+	a := build(t, in(erp.TierB))
+	k := a.create()
+	a.wire.ghost() // which never lands
+	a.hear()
+	a.send()
+	a.settleLater(2 * longest)
+	require.Equal(t, 2, a.writes(k))
+	a.judge()
+}
+
+func TestTierCNeverCreatesAgainByItself(t *testing.T) {
+	s := in(erp.TierC)
+	s.erp.Lag = time.Hour
+	a := build(t, s)
+	k := a.create()
+	land := a.wire.ghost()
+	a.hear()
+	a.send()
+	land() // the ERP has it, and does not show it for an hour
+	a.settleLater(20 * longest)
+	d := a.delivery(k)
+	require.Equal(t, store.StateParked, d.State)
+	require.Contains(t, d.Hint, "look for the reference "+ref("acme", k.ID))
+	require.Equal(t, 1, a.writes(k))
+	require.Len(t, a.tries(k), 1+6, "the call, and probes")
+
+	a.pass(time.Hour)
+	a.replay(k)
+	a.settleLater(longest)
+	require.Equal(t, 1, a.writes(k), "now it shows up")
+	a.judge()
+}
+
+func TestTierCSendsAgainWhenAPersonSaysThatNothingIsThere(t *testing.T) {
+	a := build(t, in(erp.TierC))
+	k := a.create()
+	a.wire.ghost() // which never lands
+	a.hear()
+	a.send()
+	a.settleLater(20 * longest)
+	require.Equal(t, store.StateParked, a.delivery(k).State)
+	a.replay(k)
+	a.settleLater(longest)
+	require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
+	require.Equal(t, 2, a.writes(k))
+	a.judge()
+}
+
+func TestTierCProbesAsOftenAfterALongOutage(t *testing.T) {
+	a := build(t, in(erp.TierC))
+	k := a.create()
+	a.hear()
+	for range 10 {
+		a.wire.answer(429)
+		a.send()
+		a.pass(time.Second)
+	}
+	a.wire.ghost()
+	a.send()
+	require.Equal(t, store.StateUnknown, a.delivery(k).State, a.delivery(k).Reason)
+	before := len(a.tries(k))
+	a.settleLater(20 * longest)
+	require.Equal(t, store.StateParked, a.delivery(k).State)
+	require.Len(t, a.tries(k), before+6)
+}
+
+func TestADoubledDocumentParks(t *testing.T) {
+	a := build(t, in(erp.TierB))
+	k := a.place()
+	a.enter(k, a.order(k).Version) // somebody typed it in once more
+	require.Len(t, a.erp.Live(ref("acme", k.ID)), 2)
+	a.replay(k)
+	a.send()
+	d := a.delivery(k)
+	require.Equal(t, store.StateParked, d.State)
+	require.Contains(t, d.Reason, "2 live documents")
+	require.Equal(t, "ref", d.Field)
+	require.Equal(t, 1, a.writes(k))
+}
+
+// A store restored from a backup knows less than the ERP.
+func TestAnERPThatKnowsANewerVersionIsBelievedUntilShopifyWasAsked(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		a.deliverWebhooksNot()
+		a.change(k, "tag")
+		a.enterUpdate(k, a.told(k).Version())
+		a.replay(k)
+		a.send()
+		require.Equal(t, 1, a.writes(k), "the older version was not sent over the newer")
+		require.Contains(t, a.delivery(k).Reason, "newer version")
+		require.Equal(t, 1, a.refetch())
+		a.pass(time.Second)
+		a.send()
+		require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
+		require.Equal(t, a.told(k).Version(), a.delivery(k).Held)
+		require.Equal(t, 1, a.writes(k), "the ERP held it already")
+	})
+}
+
+func TestADocumentThatTheERPLostIsMadeAnewOnReplay(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.replay(k)
+	a.wire.nextOfAny(http.NotFound) // to the look-up
+	a.send()
+	require.Equal(t, 2, a.writes(k))
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+}

@@ -1,0 +1,107 @@
+package ordersync
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
+
+	"gapless/erp/erptest"
+	"gapless/store"
+)
+
+// gather makes everybody wait until n are there.
+func gather(n int) (wait func(time.Duration)) {
+	var mu sync.Mutex
+	all, there := make(chan struct{}), 0
+	return func(time.Duration) {
+		mu.Lock()
+		if there++; there == n {
+			close(all)
+		}
+		mu.Unlock()
+		<-all
+	}
+}
+
+func TestAsManyCallsAtOnceAsAllowedAndNoMore(t *testing.T) {
+	const most = 3
+	a := start(t, setup{clock: fast(1), concurrency: most, erp: erptest.Options{Wait: gather(most)}})
+	for range 30 {
+		a.shop.Create()
+	}
+	a.deliverWebhooks()
+	a.eventually("at rest", a.atRest)
+	require.Equal(t, most, a.adapter.busiest())
+	a.judge()
+}
+
+func TestTheRateIsKept(t *testing.T) {
+	a := build(t, setup{clock: fast(1), concurrency: 2, rate: rate.Every(1000 * time.Hour)})
+	stop := a.run()
+	for range 10 {
+		a.shop.Create()
+	}
+	a.deliverWebhooks()
+	a.eventually("what may go at once has gone", func() string {
+		st := a.stats()
+		if st.PendingEvents > 0 || st.States[store.StateDelivered] < 2 {
+			return fmt.Sprint(st.States)
+		}
+		return ""
+	})
+	stop()
+	require.Len(t, a.wire.said(), 2)
+	require.EqualValues(t, 8, a.stats().States[store.StateDue], "the others wait their turn, a stop included")
+}
+
+func TestAStopLetsCallsUnderWayFinishAndRecordsThem(t *testing.T) {
+	a := build(t, setup{clock: fast(1)})
+	stop := a.run()
+	slow := a.wire.hold()
+	k := a.create()
+	a.deliverWebhooks()
+	<-slow.arrived
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	close(slow.release)
+	<-stopped
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+	a.judge()
+}
+
+func TestAStopPutsBackWhatHasNotLeft(t *testing.T) {
+	a := build(t, setup{clock: fast(1), concurrency: 1})
+	stop := a.run()
+	slow := a.wire.hold()
+	for range 4 {
+		a.create()
+	}
+	a.deliverWebhooks()
+	<-slow.arrived
+	a.eventually("more claims than slots", func() string {
+		if n := a.stats().States[store.StateSending]; n < 4 {
+			return fmt.Sprintf("%d in hand", n)
+		}
+		return ""
+	})
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	a.eventually("the others are back", func() string {
+		if n := a.stats().States[store.StateDue]; n < 3 {
+			return fmt.Sprintf("%d due", n)
+		}
+		return ""
+	})
+	close(slow.release)
+	<-stopped
+	require.Len(t, a.wire.said(), 1)
+}
+
+func TestTheLeaseOutlivesEverythingAnAttemptMayDo(t *testing.T) {
+	l := build(t, setup{timeout: time.Minute}).engine.lanes["books"]
+	require.Greater(t, l.lease(), 2*l.Timeout, "a look-up and a call")
+}

@@ -1,0 +1,123 @@
+package ordersync
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/shopify/shopifytest"
+	"gapless/store"
+)
+
+func (a *appliance) poll() PollResult {
+	a.Helper()
+	a.pass(2 * time.Second) // so that the newest second is over
+	result, err := a.engine.Poll(a.Context(), "acme")
+	require.NoError(a, err)
+	return result
+}
+
+func (a *appliance) cursor() store.Shop {
+	a.Helper()
+	shop, err := a.store.Shop(a.Context(), "acme")
+	require.NoError(a, err)
+	return shop
+}
+
+func TestAPollFindsWhatNoWebhookTold(t *testing.T) {
+	a := build(t, setup{shop: shopifytest.Options{Faults: shopifytest.Faults{Drop: 1}}})
+	for range 30 {
+		a.shop.Act()
+		a.pass(time.Second)
+	}
+	a.hear()
+	require.Zero(t, a.stats().Orders)
+	require.Equal(t, len(a.shop.Orders()), a.poll().Fetched)
+	a.settle()
+	a.judge()
+	require.Zero(t, a.poll().Fetched, "a second poll has nothing to ask for")
+}
+
+func TestWindowsOverlapTheLagOfTheSearchIndex(t *testing.T) {
+	a := build(t, setup{shop: shopifytest.Options{IndexLag: time.Minute, Faults: shopifytest.Faults{Drop: 1}}})
+	a.shop.Create()
+	a.pass(10 * time.Second)
+	require.Zero(t, a.poll().Seen, "the search does not know the order yet")
+	a.pass(time.Minute)
+	require.Equal(t, 1, a.poll().Fetched)
+	a.settle()
+	a.judge()
+}
+
+func TestAChangeOfTheSameSecondWhoseWebhookWasLostIsFoundToo(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.deafen("orders/updated")
+	require.True(t, a.shop.Apply(k.ID, shopifytest.DoTag))
+	require.Equal(t, a.order(k).UpdatedAt, a.shop.Orders()[0].UpdatedAt, "nothing in the list tells the two apart")
+	require.Equal(t, 1, a.poll().Fetched)
+	a.settle()
+	a.judge()
+	require.Zero(t, a.poll().Fetched, "what was fetched after its second is final")
+}
+
+func TestAPollThatFailsLeavesTheCursor(t *testing.T) {
+	a := build(t, setup{})
+	a.poll()
+	before := a.cursor().PollCursor
+	k := a.create()
+	a.deliverWebhooksNot()
+	a.pass(time.Minute)
+	a.shop.Break(4, shopifytest.Outage{Status: http.StatusBadGateway})
+	_, err := a.engine.Poll(t.Context(), "acme")
+	require.ErrorContains(t, err, "502")
+	require.Equal(t, before, a.cursor().PollCursor)
+	require.Contains(t, a.cursor().PollError, "502")
+	a.poll()
+	require.Greater(t, a.cursor().PollCursor, before)
+	require.Empty(t, a.cursor().PollError)
+	a.refetch()
+	require.NotEmpty(t, a.order(k).Version)
+}
+
+func TestTheCursorMovesOnlyWithWhatWasSeen(t *testing.T) {
+	a := build(t, setup{})
+	a.poll()
+	before := a.cursor().PollCursor
+	a.create()
+	a.deliverWebhooksNot()
+	a.pass(time.Second)
+	allow := a.refuse("refetches")
+	_, err := a.engine.Poll(t.Context(), "acme")
+	require.ErrorContains(t, err, "full")
+	require.Equal(t, before, a.cursor().PollCursor)
+	allow()
+	require.Equal(t, 1, a.poll().Fetched)
+	a.refetch()
+	a.send()
+	a.judge()
+}
+
+func TestSubscribeCreatesMendsAndRecords(t *testing.T) {
+	a := build(t, setup{})
+	changes, err := a.store.SubscriptionChanges(t.Context(), 100)
+	require.NoError(t, err)
+	require.Len(t, changes, len(a.shop.Subscriptions()), "each was created when the appliance was built")
+	require.Equal(t, a.Now(), a.cursor().SubscribedAt)
+
+	a.deafen("orders/updated")
+	a.pass(time.Hour)
+	require.NoError(t, a.engine.Subscribe(t.Context(), "acme"))
+	changes, err = a.store.SubscriptionChanges(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, store.SubscriptionChange{At: a.Now(), Shop: "acme", Topic: "orders/updated", Change: "created", Detail: "there was none"}, changes[0])
+	require.Equal(t, a.Now(), a.cursor().SubscribedAt)
+
+	a.pass(time.Hour)
+	a.shop.Break(4, shopifytest.Outage{Status: http.StatusServiceUnavailable})
+	require.Error(t, a.engine.Subscribe(t.Context(), "acme"))
+	require.Contains(t, a.cursor().SubscribeError, "503")
+	require.Equal(t, a.Now().Add(-time.Hour), a.cursor().SubscribedAt, "when they were last seen whole")
+}

@@ -1,0 +1,121 @@
+package ordersync
+
+import (
+	"bytes"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/shopify"
+	"gapless/shopify/shopifytest"
+	"gapless/store"
+)
+
+// person makes an order of somebody with an email address.
+func (a *appliance) person() (k store.OrderKey, customer int64, email string) {
+	a.Helper()
+	for range 100 {
+		k = a.place()
+		told, err := shopify.DecodeRESTOrder(a.shop.REST(k.ID))
+		if err == nil && told.Customer != nil && told.Customer.Email != "" {
+			return k, told.Customer.ID, told.Customer.Email
+		}
+	}
+	a.Fatal("nobody has an email address")
+	panic("unreachable")
+}
+
+// forgotten requires that nothing in the store tells of a person any more.
+func (a *appliance) forgotten(k store.OrderKey, email string) {
+	a.Helper()
+	require.NotContains(a, string(a.order(k).Content), email)
+	require.Equal(a, a.order(k).RedactedAt.IsZero(), false)
+	for _, try := range a.tries(k) {
+		require.NotContains(a, string(try.Outcome.Exchanges), email)
+	}
+	events, err := a.store.Events(a.Context(), store.EventFilter{Limit: 1000})
+	require.NoError(a, err)
+	for _, e := range events {
+		kept, err := a.store.Event(a.Context(), e.ID)
+		require.NoError(a, err)
+		require.NotContains(a, string(kept.Body), email, "the body of event %d, %s", e.ID, e.Topic)
+	}
+	for _, file := range []string{a.path, a.path + "-wal"} {
+		raw, err := os.ReadFile(file)
+		require.NoError(a, err)
+		require.False(a, bytes.Contains(raw, []byte(email)), "%s holds the address", file)
+	}
+}
+
+func TestARedactedCustomerIsForgottenAndDoesNotComeBack(t *testing.T) {
+	a := build(t, setup{})
+	k, customer, email := a.person()
+	old := a.shop.REST(k.ID)
+	require.Contains(t, string(a.order(k).Content), email)
+	a.tell("customers/redact", a.shop.CustomersRedact(customer, k.ID))
+	a.forgotten(k, email)
+
+	a.tell("orders/updated", old)
+	a.forgotten(k, email)
+	a.tell("orders/updated", old[:len(old)*9/10])
+	a.forgotten(k, email)
+	a.deliverWebhooksNot()
+	a.change(k, shopifytest.DoTag)
+	a.tell("orders/updated", a.shop.REST(k.ID))
+	a.forgotten(k, email)
+	a.ask(k)
+	a.settle()
+	a.forgotten(k, email)
+}
+
+func TestWhatComesTogetherWithTheRedactionIsForgottenToo(t *testing.T) {
+	a := build(t, setup{})
+	k, customer, email := a.person()
+	a.deliverWebhooksNot()
+	a.change(k, shopifytest.DoTag)
+	body := a.shop.REST(k.ID)
+	a.post("orders/updated", body, a.Now())
+	a.post("customers/redact", a.shop.CustomersRedact(customer, k.ID), a.Now())
+	a.post("orders/paid", body, a.Now())
+	a.post("orders/updated", body[:len(body)*9/10], a.Now())
+	a.intake() // all of them in one batch
+	a.forgotten(k, email)
+}
+
+func TestAnOrderThatComesAfterItsCustomersRedactionIsTakenWithoutThePerson(t *testing.T) {
+	first := build(t, setup{})
+	k, customer, email := first.person()
+	late := build(t, setup{}) // whose store never heard of the order
+	late.tell("customers/redact", first.shop.CustomersRedact(customer, k.ID))
+	late.tell("orders/create", first.shop.REST(k.ID))
+	late.forgotten(k, email)
+	require.Equal(t, customer, late.order(k).CustomerID, "a later request still finds the order")
+}
+
+func TestARedactedShopIsForgotten(t *testing.T) {
+	a := build(t, setup{})
+	k, _, email := a.person()
+	body := a.shop.REST(k.ID)
+	a.tell("orders/updated", []byte("<html>"+email)) // about no order that one can tell
+	a.tell("shop/redact", a.shop.ShopRedact())
+	a.forgotten(k, email)
+	a.tell("orders/updated", body)
+	a.forgotten(k, email)
+}
+
+func TestADataRequestIsKeptForAPersonToAnswer(t *testing.T) {
+	a := build(t, setup{})
+	k, customer, _ := a.person()
+	a.tell("customers/data_request", a.shop.CustomersDataRequest(customer, k.ID))
+	events, err := a.store.Events(t.Context(), store.EventFilter{Topic: "customers/data_request", Limit: 10})
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	kept, err := a.store.Event(t.Context(), events[0].ID)
+	require.NoError(t, err)
+	require.NotEmpty(t, kept.Body)
+	a.pass(time.Minute)
+	require.NotEmpty(t, a.order(k).Content)
+	require.Zero(t, a.order(k).RedactedAt)
+}

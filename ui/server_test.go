@@ -1,0 +1,280 @@
+package ui
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/store"
+)
+
+var epoch = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+// site is a server over a real store, reached over HTTP.
+type site struct {
+	testing.TB
+	*httptest.Server
+	store   *store.Store
+	actions *actions
+	tokens  map[string]string // by scope
+	options Options
+}
+
+// actions notes what the API asks of the engine.
+type actions struct {
+	replayed []store.OrderKey
+	by       string
+	plan     Plan
+	err      error
+}
+
+// Replay notes who asked for what.
+func (a *actions) Replay(_ context.Context, orders []store.OrderKey, by string) (int64, error) {
+	a.replayed, a.by = orders, by
+	return int64(len(orders)), a.err
+}
+
+// Plan tells the plan of the test.
+func (a *actions) Plan(context.Context, store.OrderKey) (Plan, error) { return a.plan, a.err }
+
+func newSite(t testing.TB, change ...func(*Options)) *site {
+	t.Helper()
+	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}}
+	var err error
+	s.store, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "gapless.db"), Now: func() time.Time { return epoch }})
+	require.NoError(t, err)
+	t.Cleanup(func() { s.store.Close() })
+	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
+		s.tokens[scope], err = s.store.AddToken(t.Context(), "a "+scope, scope)
+		require.NoError(t, err)
+	}
+	s.options = Options{
+		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Version: "1.2.3", Now: func() time.Time { return epoch },
+		Webhook: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
+	}
+	for _, c := range change {
+		c(&s.options)
+	}
+	s.Server = httptest.NewServer(New(s.options))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// answer is an HTTP answer that was read to its end.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask sends a request; headers come in pairs.
+func (s *site) ask(method, path, body string, headers ...string) reply {
+	s.Helper()
+	r, err := http.NewRequestWithContext(s.Context(), method, s.URL+path, strings.NewReader(body))
+	require.NoError(s, err)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(r)
+	require.NoError(s, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(s, err)
+	return reply{resp.StatusCode, resp.Header, string(text)}
+}
+
+// as is the header of a token.
+func (s *site) as(scope string) []string {
+	return []string{"Authorization", "Bearer " + s.tokens[scope]}
+}
+
+// get reads a JSON object as a viewer.
+func (s *site) get(path string) map[string]any {
+	s.Helper()
+	a := s.ask(http.MethodGet, path, "", s.as("viewer")...)
+	require.Equal(s, http.StatusOK, a.status, a.body)
+	var v map[string]any
+	require.NoError(s, json.Unmarshal([]byte(a.body), &v))
+	return v
+}
+
+// routes are all there are, with an example of each.
+var routes = []struct{ method, path, example string }{
+	{"GET", "/api/v1/orders", "/api/v1/orders"},
+	{"GET", "/api/v1/orders/{shop}/{id}", "/api/v1/orders/acme/1"},
+	{"GET", "/api/v1/events", "/api/v1/events"},
+	{"GET", "/api/v1/events/{id}", "/api/v1/events/1"},
+	{"GET", "/api/v1/deliveries", "/api/v1/deliveries"},
+	{"GET", "/api/v1/stats", "/api/v1/stats"},
+	{"POST", "/api/v1/replays", "/api/v1/replays"},
+}
+
+func TestWithoutATokenNothingIsTold(t *testing.T) {
+	s := newSite(t)
+	for _, r := range routes {
+		for name, header := range map[string][]string{
+			"none": nil, "a wrong one": {"Authorization", "Bearer gapless_wrong"}, "no scheme": {"Authorization", s.tokens["admin"]},
+			"a basic one": {"Authorization", "Basic " + s.tokens["admin"]}, "an empty one": {"Authorization", "Bearer "},
+		} {
+			a := s.ask(r.method, r.example, "", header...)
+			require.Equal(t, http.StatusUnauthorized, a.status, "%s %s with token: %s", r.method, r.path, name)
+			require.Equal(t, "Bearer", a.header.Get("WWW-Authenticate"))
+			require.Contains(t, a.body, "gapless token add")
+			require.NotContains(t, a.body, s.tokens["admin"])
+		}
+	}
+}
+
+func TestScopes(t *testing.T) {
+	s := newSite(t)
+	for scope, want := range map[string]map[string]int{
+		"viewer":   {"GET": http.StatusOK, "POST": http.StatusForbidden},
+		"operator": {"GET": http.StatusOK, "POST": http.StatusAccepted},
+		"admin":    {"GET": http.StatusOK, "POST": http.StatusAccepted},
+		"metrics":  {"GET": http.StatusForbidden, "POST": http.StatusForbidden},
+	} {
+		require.Equal(t, want["GET"], s.ask("GET", "/api/v1/stats", "", s.as(scope)...).status, scope)
+		require.Equal(t, want["POST"], s.ask("POST", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`, s.as(scope)...).status, scope)
+	}
+	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer"))
+	require.Equal(t, http.StatusUnauthorized, s.ask("GET", "/api/v1/stats", "", s.as("viewer")...).status, "a token that was removed")
+}
+
+func TestAnOpenServerNeedsNoToken(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Open = true })
+	require.Equal(t, http.StatusOK, s.ask("GET", "/api/v1/stats", "").status)
+	require.Equal(t, http.StatusAccepted, s.ask("POST", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`).status)
+	require.Equal(t, "demo", s.actions.by)
+}
+
+func TestEveryAnswerProtectsBrowsers(t *testing.T) {
+	s := newSite(t)
+	admin := s.as("admin")
+	for name, a := range map[string]reply{
+		"a list":       s.ask("GET", "/api/v1/orders", "", admin...),
+		"a 401":        s.ask("GET", "/api/v1/orders", ""),
+		"a 404":        s.ask("GET", "/nowhere", ""),
+		"an API 404":   s.ask("GET", "/api/v1/orders/acme/1", "", admin...),
+		"a 405":        s.ask("DELETE", "/api/v1/orders", "", admin...),
+		"a 422":        s.ask("GET", "/api/v1/orders?limit=0", "", admin...),
+		"a 400":        s.ask("POST", "/api/v1/replays", "{", admin...),
+		"cross origin": s.ask("POST", "/api/v1/replays", "{}", append(admin, "Sec-Fetch-Site", "cross-site")...),
+		"livez":        s.ask("GET", "/livez", ""),
+		"readyz":       s.ask("GET", "/readyz", ""),
+		"metrics":      s.ask("GET", "/metrics", ""),
+		"the openapi":  s.ask("GET", "/api/openapi.json", ""),
+		"a redirect":   s.ask("GET", "/livez/", ""),
+	} {
+		require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"), name)
+		require.Equal(t, "DENY", a.header.Get("X-Frame-Options"), name)
+		require.Equal(t, "no-referrer", a.header.Get("Referrer-Policy"), name)
+		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'none'", name)
+		require.Contains(t, a.header.Get("Cache-Control"), "no-", name)
+	}
+}
+
+func TestAnotherSiteCannotPost(t *testing.T) {
+	s := newSite(t)
+	body := `{"orders":[{"shop":"acme","id":1}]}`
+	for name, header := range map[string][]string{"by fetch metadata": {"Sec-Fetch-Site", "cross-site"}, "by origin": {"Origin", "https://evil.example"}} {
+		a := s.ask("POST", "/api/v1/replays", body, append(s.as("operator"), header...)...)
+		require.Equal(t, http.StatusForbidden, a.status, name)
+		require.Empty(t, s.actions.replayed, name)
+	}
+	require.Equal(t, http.StatusAccepted, s.ask("POST", "/api/v1/replays", body, append(s.as("operator"), "Sec-Fetch-Site", "same-origin")...).status)
+}
+
+func TestTheDoorHangsAtItsPlace(t *testing.T) {
+	s := newSite(t)
+	require.Equal(t, http.StatusTeapot, s.ask("POST", "/webhooks/shopify", "{}", "Origin", "https://evil.example").status, "Shopify is no browser")
+	require.Equal(t, http.StatusMethodNotAllowed, s.ask("GET", "/webhooks/shopify", "").status)
+}
+
+func TestAPanicIsA500(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Ready = func(context.Context) []string { panic("personal data") } })
+	a := s.ask("GET", "/readyz", "")
+	require.Equal(t, http.StatusInternalServerError, a.status)
+	require.NotContains(t, a.body, "personal data")
+	require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
+	require.Equal(t, http.StatusOK, s.ask("GET", "/livez", "").status, "the server lives on")
+}
+
+func TestAPanicInTheAPIIsA500(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Actions = nil })
+	a := s.ask("POST", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`, s.as("operator")...)
+	require.Equal(t, http.StatusInternalServerError, a.status)
+	require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
+}
+
+func TestLiveAndReady(t *testing.T) {
+	reasons := []string{}
+	s := newSite(t, func(o *Options) { o.Ready = func(context.Context) []string { return reasons } })
+	require.JSONEq(t, `{"ok":true}`, s.ask("GET", "/livez", "").body)
+	a := s.ask("GET", "/readyz", "")
+	require.Equal(t, http.StatusOK, a.status)
+	require.JSONEq(t, `{"ok":true}`, a.body)
+
+	reasons = []string{"the shop acme refuses its token"}
+	a = s.ask("GET", "/readyz", "")
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	require.JSONEq(t, `{"ok":false,"reasons":["the shop acme refuses its token"]}`, a.body)
+
+	reasons = nil
+	require.NoError(t, s.store.Close())
+	a = s.ask("GET", "/readyz", "")
+	require.Equal(t, http.StatusServiceUnavailable, a.status)
+	require.Contains(t, a.body, "the store can't write")
+	require.Equal(t, http.StatusOK, s.ask("GET", "/livez", "").status, "a process that answers lives")
+}
+
+func TestMetricsAreForThisMachineOrATokenOfTheirOwn(t *testing.T) {
+	s := newSite(t, func(o *Options) {
+		o.Metrics = func() EngineMetrics {
+			return EngineMetrics{Events: 7, Attempts: map[AttemptKind]AttemptCount{{"books", "created"}: {3, time.Second}}, Circuits: map[string]bool{"books": true}}
+		}
+	})
+	a := s.ask("GET", "/metrics", "")
+	require.Equal(t, http.StatusOK, a.status, "from loopback")
+	for _, line := range []string{
+		"gapless_events_taken_in_total 7", `gapless_attempts_total{erp="books",result="created"} 3`, `gapless_erp_circuit_open{erp="books"} 1`,
+		`gapless_deliveries{state="parked"} 0`, `gapless_build_info{version="1.2.3"} 1`, "gapless_events_pending 0",
+	} {
+		require.Contains(t, a.body, line)
+	}
+	for _, header := range []string{"X-Forwarded-For", "Forwarded"} {
+		far := []string{header, "203.0.113.7"}
+		require.Equal(t, http.StatusUnauthorized, s.ask("GET", "/metrics", "", far...).status, "passed on by a proxy here")
+		for scope, want := range map[string]int{"metrics": 200, "admin": 200, "viewer": 401, "operator": 401} {
+			require.Equal(t, want, s.ask("GET", "/metrics", "", append(s.as(scope), far...)...).status, scope)
+		}
+	}
+}
+
+func TestAStoreThatCannotReadIsA503InPlainWords(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Open = true })
+	s.actions.err = errors.New("secret detail")
+	require.NoError(t, s.store.Close())
+	for _, r := range routes {
+		body := ""
+		if r.method == "POST" {
+			body = `{"orders":[{"shop":"acme","id":1}]}`
+		}
+		a := s.ask(r.method, r.example, body)
+		require.Equal(t, http.StatusServiceUnavailable, a.status, r.path)
+		require.Contains(t, a.body, "try again", r.path)
+		require.NotContains(t, a.body, "secret detail")
+		require.NotContains(t, a.body, "sql")
+	}
+}
