@@ -242,12 +242,16 @@ func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
 	for _, e := range a.Config.ERPs {
 		c.ERPs = append(c.ERPs, ordersync.ERP{
 			Name: e.Name, Adapter: a.ERPs[e.Name], Concurrency: e.Concurrency, Rate: rate.Limit(e.Rate.PerSecond()),
-			Timeout: e.Timeout, Longest: e.LongestRequest, RetryFirst: e.Retry.First, RetryMax: e.Retry.Max,
+			Timeout: requestsPerAttempt * e.Timeout, Longest: e.LongestRequest, RetryFirst: e.Retry.First, RetryMax: e.Retry.Max,
 			Circuit: ordersync.CircuitConfig{Failures: e.Circuit.Failures, Pause: e.Circuit.Pause},
 		})
 	}
 	return c
 }
+
+// requestsPerAttempt bounds an attempt: a delivery may take several requests,
+// each of which the adapter itself bounds by the ERP's timeout.
+const requestsPerAttempt = 4
 
 func (a *Appliance) door() (*shopify.Door, error) {
 	var shops []shopify.DoorShop
@@ -291,7 +295,7 @@ func (a *Appliance) httpServer() *http.Server {
 	return &http.Server{
 		Handler: a.Server, ReadHeaderTimeout: min(5*time.Second, c.ReadTimeout), ReadTimeout: c.ReadTimeout,
 		WriteTimeout: c.ReadTimeout + 30*time.Second, IdleTimeout: c.IdleTimeout,
-		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
 }
 

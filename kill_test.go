@@ -46,9 +46,15 @@ var moments = []string{
 	"webhook arrives", "webhook is answered", "call arrives", "call is answered",
 }
 
+// lateEffect is how long a call may go on after its caller was killed. Together
+// with the timeout of a call it stays below the longest request that the config
+// admits to.
+const lateEffect = 500 * time.Millisecond
+
 func killAgainAndAgain(t *testing.T, s setup, kills int) {
 	k := &killer{random: rand.New(rand.NewPCG(1, 2)), durable: map[string]bool{}}
 	s.before, s.hook = k.standBeforeERP, k.standBeforeWebhooks
+	s.environ = append(s.environ, "GAPLESS_ERPS__BOOKS__LONGEST_REQUEST=1500ms")
 	s.erp.Latency = 5 * time.Millisecond
 	s.shop = shopifytest.Options{Seed: 11, RetryScale: 0.0005, KeepLog: 1, Observer: k.hear, Faults: shopifytest.Faults{
 		Drop: 0.05, Repeat: 0.05, Reorder: 0.05, Stale: 0.05, MaxDelay: time.Second,
@@ -171,18 +177,20 @@ func (k *killer) lieInWait(moment string) (release func()) {
 	return func() { close(struck) }
 }
 
-// pass is called by whoever passes a crossing.
-func (k *killer) pass(moment string) {
+// pass is called by whoever passes a crossing, and says whether the killer lay
+// in wait there and has struck.
+func (k *killer) pass(moment string) (struck bool) {
 	k.mu.Lock()
 	if k.moment != moment {
 		k.mu.Unlock()
-		return
+		return false
 	}
 	k.moment = ""
 	close(k.reached)
-	struck := k.struck
+	blow := k.struck
 	k.mu.Unlock()
-	<-struck
+	<-blow
+	return true
 }
 
 func (k *killer) standBeforeERP(erp http.Handler) http.Handler {
@@ -194,7 +202,9 @@ func (k *killer) standBeforeERP(erp http.Handler) http.Handler {
 		k.mu.Lock()
 		k.arrived++
 		k.mu.Unlock()
-		k.pass("call arrives")
+		if k.pass("call arrives") { // its caller is dead, and it goes on for a while all the same
+			time.Sleep(k.within(lateEffect))
+		}
 		erp.ServeHTTP(&answering{w, k}, r)
 	})
 }

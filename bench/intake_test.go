@@ -43,7 +43,7 @@ func BenchmarkIntake(b *testing.B) {
 		bare = append(bare, bareInserts(b, pool, *span/2))
 		for _, n := range connections {
 			for _, name := range names {
-				loads[cell{name, n}] = append(loads[cell{name, n}], drive(b, processes[name].address, pool, n, *span))
+				loads[cell{name, n}] = append(loads[cell{name, n}], turn(b, processes[name], pool, n, *span))
 			}
 		}
 	}

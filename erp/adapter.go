@@ -71,6 +71,10 @@ type Outcome struct {
 	Field  string        // on Rejected: the order's field at fault ("lines[2].sku")
 	Hint   string        // on Rejected: what a person should do
 	After  time.Duration // on Retry: the ERP asked to wait this long; 0 where it did not say
+	// Lingers says, on Retry, that the request reached the ERP and may still
+	// take effect: sending this version again is harmless, but a newer one must
+	// wait, or the older could land on top of it.
+	Lingers bool
 }
 
 // Adapter carries documents into one ERP. Its package's doc comment states its
@@ -85,9 +89,10 @@ type Outcome struct {
 //   - Deliver is called again after any outcome and any crash. With doc.Exists
 //     false it still never leaves a second live document as far as its tier
 //     allows.
-//   - Retry is said only where the ERP surely did nothing. A request that left
-//     and was not clearly answered is Unknown: a time-out, a cut connection,
-//     5xx after a write, an answer that cannot be read.
+//   - Retry is said only where the ERP surely did nothing, or where doing it
+//     again is harmless (Lingers). A request that left and was not clearly
+//     answered is Unknown: a time-out, a cut connection, 5xx after a write, an
+//     answer that cannot be read.
 //   - Every exchange is written to the transcript, requests before they leave.
 //   - The context ends the call; a call cut off by it is Unknown if it had left.
 type Adapter interface {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 )
 
@@ -25,14 +24,13 @@ const readersWait = 20 * time.Millisecond
 // in meanwhile, so that the next commit starts the WAL from its beginning again.
 type checkpointer struct {
 	conn *sql.Conn
-	wal  string
 	w    *writer
 	log  *slog.Logger
 	stop chan struct{}
 	done chan struct{}
 }
 
-func startCheckpointer(ctx context.Context, db *sql.DB, path string, w *writer, log *slog.Logger) (*checkpointer, error) {
+func startCheckpointer(ctx context.Context, db *sql.DB, w *writer, log *slog.Logger) (*checkpointer, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -40,7 +38,7 @@ func startCheckpointer(ctx context.Context, db *sql.DB, path string, w *writer, 
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA busy_timeout = %d`, readersWait.Milliseconds())); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	c := &checkpointer{conn: conn, wal: path + "-wal", w: w, log: log, stop: make(chan struct{}), done: make(chan struct{})}
+	c := &checkpointer{conn: conn, w: w, log: log, stop: make(chan struct{}), done: make(chan struct{})}
 	go c.run()
 	return c, nil
 }
@@ -55,8 +53,8 @@ func (c *checkpointer) run() {
 			return
 		case <-tick.C:
 		}
-		if size, err := os.Stat(c.wal); err != nil || size.Size() < walLimit {
-			continue
+		if c.w.written.Load() < walLimit {
+			continue // the file keeps its size, so it tells nothing
 		}
 		if err := c.checkpoint(); err != nil {
 			c.log.Warn("the WAL could not be moved into the database; it grows until it can", "err", err)
@@ -71,7 +69,10 @@ func (c *checkpointer) checkpoint() error {
 	}
 	c.w.between.Lock()
 	defer c.w.between.Unlock()
-	_, err := checkpoint(ctx, c.conn, "RESTART")
+	whole, err := checkpoint(ctx, c.conn, "RESTART")
+	if whole {
+		c.w.written.Store(0)
+	}
 	return err
 }
 
@@ -83,11 +84,11 @@ func (c *checkpointer) close() error {
 
 // emptyWAL moves everything into the database and cuts the WAL to nothing, so
 // that nothing that was overwritten remains in it. It waits for readers to
-// finish, until ctx ends.
+// finish, until ctx ends, and lets writes through in between.
 func (s *Store) emptyWAL(ctx context.Context) error {
 	for {
 		s.writer.between.Lock()
-		empty, err := checkpoint(ctx, s.control, "TRUNCATE")
+		empty, err := checkpoint(ctx, s.check.conn, "TRUNCATE")
 		s.writer.between.Unlock()
 		if err != nil || empty {
 			return err
@@ -95,7 +96,7 @@ func (s *Store) emptyWAL(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("empty the WAL: readers are still at it: %w", ctx.Err())
-		case <-time.After(readersWait):
+		case <-time.After(10 * readersWait):
 		}
 	}
 }

@@ -132,7 +132,8 @@ func dueKeys(t *tx, erp string, now time.Time, limit int) ([]DeliveryKey, error)
 // off, the next one looks up first too.
 func (s *Store) claim(t *tx, k DeliveryKey, token string, now time.Time, lease time.Duration) (Claim, error) {
 	if err := t.exec(`UPDATE deliveries SET verify = CASE WHEN state = 'unknown' THEN 1 ELSE verify END,
-			state = 'sending', claimed = wanted, token = $1, lease_until = $2, changed_at = $3
+			wanted = (SELECT version FROM orders o WHERE o.shop = $4 AND o.id = $5), claimed = (SELECT version FROM orders o WHERE o.shop = $4 AND o.id = $5),
+			state = 'sending', token = $1, lease_until = $2, changed_at = $3
 		WHERE shop = $4 AND order_id = $5 AND erp = $6`,
 		token, micros(now.Add(lease)), micros(now), k.Shop, k.ID, k.ERP); err != nil {
 		return Claim{}, err
@@ -160,6 +161,7 @@ type Attempt struct {
 	Version   string
 	BodyHash  string
 	StartedAt time.Time
+	Until     time.Time // by when the call is over: the lease lasts at least as long
 }
 
 // Actions of an attempt.
@@ -176,9 +178,10 @@ func (s *Store) Begin(ctx context.Context, a *Attempt) error {
 		if a.Action == ActionDeliver {
 			sent = micros(a.StartedAt)
 		}
-		n, err := t.changed(`UPDATE deliveries SET sent_at = CASE WHEN $1 > 0 THEN $1 ELSE sent_at END, sent = CASE WHEN $1 > 0 THEN $6 ELSE sent END
+		n, err := t.changed(`UPDATE deliveries SET sent_at = CASE WHEN $1 > 0 THEN $1 ELSE sent_at END, sent = CASE WHEN $1 > 0 THEN $6 ELSE sent END,
+				lease_until = max(lease_until, $7)
 			WHERE shop = $2 AND order_id = $3 AND erp = $4 AND token = $5 AND state = 'sending'`,
-			sent, a.Shop, a.DeliveryKey.ID, a.ERP, a.Token, a.Version)
+			sent, a.Shop, a.DeliveryKey.ID, a.ERP, a.Token, a.Version, micros(a.Until))
 		if err != nil {
 			return err
 		}
@@ -340,7 +343,8 @@ func (s *Store) Replay(ctx context.Context, keys []DeliveryKey, by string) (move
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		for _, k := range keys {
 			n, err := t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
-					next_at = $1, changed_at = $1, held_body = '', sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END, reason = '', field = '', hint = '', rule = '',
+					next_at = $1, changed_at = $1, sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END,
+					present = CASE WHEN state = 'parked' THEN 0 ELSE present END, reason = '', field = '', hint = '', rule = '',
 					since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
 				WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
 			if err != nil {

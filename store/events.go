@@ -69,7 +69,8 @@ func scanEvent(scan func(...any) error, more ...any) (Event, error) {
 const intakeCursor = `(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')`
 
 // PendingEvents returns up to limit events that intake has not seen, oldest
-// first, with their bodies. A body that is gone or can't be unpacked comes as nil.
+// first, with their bodies, and no more than fit into pendingBytes. A body that
+// is gone or can't be unpacked comes as nil.
 func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT `+eventColumns+`, b.body
 		FROM events e LEFT JOIN bodies b ON b.event_id = e.id
@@ -80,16 +81,20 @@ func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 	}
 	defer rows.Close()
 	var events []Event
-	for rows.Next() {
+	for size := int64(0); size < pendingBytes && rows.Next(); {
 		var body []byte
 		e, err := scanEvent(rows.Scan, &body)
 		if err != nil {
 			return nil, err
 		}
+		size += e.Size
 		events = append(events, s.withBody(e, body))
 	}
 	return events, rows.Err()
 }
+
+// pendingBytes bounds the bodies that are in memory at once, but for one.
+const pendingBytes = 16 << 20
 
 func (s *Store) withBody(e Event, packed []byte) Event {
 	if packed == nil {
@@ -97,7 +102,7 @@ func (s *Store) withBody(e Event, packed []byte) Event {
 	}
 	var err error
 	if e.Body, err = s.codec.unpack(packed); err != nil {
-		s.log.Error("the body of an event can't be read; the order will be fetched from Shopify", "event", e.ID, "err", err)
+		s.log.Error("the body of an event can't be read; a poll fetches what it told of", "event", e.ID, "err", err)
 		e.Body = nil
 	}
 	return e

@@ -91,7 +91,9 @@ func applyMigration(ctx context.Context, db *sql.DB, m migration) error {
 }
 
 // copyVerified writes a consistent copy of a live database to path, replacing
-// an older copy, and checks that the copy is whole.
+// an older copy, and checks that the copy is whole. Whoever goes on from the
+// copy finds ERPs that have moved on meanwhile, so the copy is made to look each
+// order up before it sends anything.
 func copyVerified(ctx context.Context, db *sql.DB, path string) error {
 	unfinished := path + ".unfinished"
 	if err := removeIfThere(unfinished); err != nil {
@@ -102,6 +104,9 @@ func copyVerified(ctx context.Context, db *sql.DB, path string) error {
 	}
 	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, unfinished); err != nil {
 		return fmt.Errorf("copy to %s: %w", unfinished, err)
+	}
+	if err := verifyFirst(ctx, unfinished); err != nil {
+		return err
 	}
 	if err := verify(ctx, unfinished); err != nil {
 		return err
@@ -115,6 +120,22 @@ func copyVerified(ctx context.Context, db *sql.DB, path string) error {
 		}
 	}
 	return os.Rename(unfinished, path)
+}
+
+// verifyFirst marks every delivery to be looked up first, and so those of orders
+// that the copy does not know but its successor will hear of: the meta row's
+// value becomes the time of the first start from the copy.
+func verifyFirst(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", "file:"+escapePath(path)+"?mode=rw")
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `UPDATE deliveries SET verify = 1;
+		INSERT INTO meta (key, value) VALUES ('verify_first', 'yes') ON CONFLICT (key) DO UPDATE SET value = excluded.value`)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("mark the copy: %w", err)
+	}
+	return nil
 }
 
 func removeIfThere(path string) error {

@@ -140,12 +140,12 @@ var large = map[string]bool{
 
 // mayScan are the ends of the queries that may walk a large table, and why.
 var mayScan = map[string]string{
-	"SELECT count(*) FROM orders":                                                "SQLite adds up how many rows each page has, without reading them",
-	"SELECT count(*) FROM deliveries":                                            "SQLite adds up how many rows each page has, without reading them",
-	"FROM events e ORDER BY e.id DESC LIMIT $1":                                  "the first page of all events: from the newest, until the limit",
-	"AND d.order_id = o.id ORDER BY o.first_seen_at DESC, o.id DESC LIMIT $1":    "the first page of all orders: from the newest, until the limit",
-	"ON r.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                         "the first page of all attempts: from the newest, until the limit",
-	"LEFT JOIN transcripts x ON x.attempt_id = a.id ORDER BY a.id DESC LIMIT $1": "the same with what was said",
+	"SELECT count(*) FROM orders":                                                          "SQLite adds up how many rows each page has, without reading them",
+	"SELECT count(*) FROM deliveries":                                                      "SQLite adds up how many rows each page has, without reading them",
+	"FROM events e ORDER BY e.id DESC LIMIT $1":                                            "the first page of all events: from the newest, until the limit",
+	"AND d.order_id = o.id ORDER BY o.first_seen_at DESC, o.id DESC, o.shop DESC LIMIT $1": "the first page of all orders: from the newest, until the limit",
+	"ON r.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                                   "the first page of all attempts: from the newest, until the limit",
+	"LEFT JOIN transcripts x ON x.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":           "the same with what was said",
 }
 
 var scanned = regexp.MustCompile(`^SCAN (\w+)`)

@@ -66,8 +66,9 @@ type writer struct {
 	stop      chan struct{} // closed: no new writes
 	stopOnce  sync.Once
 	finished  chan struct{}
-	between   sync.Mutex  // held during a group; the checkpointer takes it to find the WAL at rest
-	committed func(Topic) // called after each group
+	written   atomic.Int64 // bytes, roughly, since the WAL was last moved into the database
+	between   sync.Mutex   // held during a group; the checkpointer takes it to find the WAL at rest
+	committed func(Topic)  // called after each group
 }
 
 func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)) (*writer, error) {
@@ -188,6 +189,7 @@ func (w *writer) commit(group []*write) {
 	w.between.Unlock()
 	var wakes Topic
 	for _, x := range group {
+		w.written.Add(x.size + 16<<10)
 		if err != nil {
 			x.err = err
 		}

@@ -46,7 +46,7 @@ func (e *Engine) Plan(ctx context.Context, k store.OrderKey) (Plan, error) {
 	if l == nil {
 		return Plan{Order: order.Name, Action: "nothing", Reason: "the ERP " + delivery.ERP + " is no longer in the config"}, nil
 	}
-	delivery.Verify, delivery.HeldBody = true, "" // as a replay would have it
+	delivery.Verify = true // as a replay would have it
 	a := &attempt{lane: l, calls: ctx, stop: ctx, claim: store.Claim{Delivery: delivery, Order: order}}
 	for _, step := range []func() *store.Settle{a.mapOrder, a.applyRules, a.letGhostsPass} {
 		if s := step(); s != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -20,9 +21,20 @@ import (
 // exactly one change of state. calls outlives a stop; stop ends the waiting.
 func (l *lane) attempt(calls, stop context.Context, c store.Claim) {
 	a := &attempt{lane: l, claim: c, calls: calls, stop: stop}
-	settle := a.run()
+	settle := a.guarded()
 	settle.DeliveryKey, settle.Token = c.DeliveryKey, c.Token
 	a.record(settle)
+}
+
+// guarded is run, with a defect of ours confined to the order that shows it.
+func (a *attempt) guarded() (settle store.Settle) {
+	defer func() {
+		if what := recover(); what != nil {
+			a.engine.log.Error("an attempt failed in an unforeseen way; the order is parked", "shop", a.claim.Shop, "order", a.claim.ID, "panic", what, "stack", string(debug.Stack()))
+			settle = *a.park("deliver", &erp.Problem{Reason: "Gapless failed on this order in an unforeseen way", Hint: "report it with the log's entry to Gapless's maintainers, and book this order by hand"})
+		}
+	}()
+	return a.run()
 }
 
 // attempt is one claim being worked on.
@@ -95,6 +107,10 @@ func (a *attempt) mapOrder() *store.Settle {
 // an order that is now excluded, that document is cancelled first.
 func (a *attempt) applyRules() *store.Settle {
 	var err error
+	if !a.claim.Order.DeletedAt.IsZero() && !a.claim.Present && a.claim.SentAt.IsZero() {
+		a.rule = &erp.Rule{Name: "deleted in Shopify", Then: erp.Exclude}
+		return a.excluded()
+	}
 	if a.rule, err = a.engine.rules.Decide(a.order); err != nil {
 		return a.park("rule", err)
 	}
@@ -209,13 +225,26 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 		return s
 	case len(found) == 0:
 		return a.absent()
-	case len(live) == 1 && live[0].Version == a.doc.Version && !a.doc.Cancelled:
+	case len(live) == 1 && a.holds(live[0]):
 		return a.delivered(live[0].ID, amountText(live[0].Total))
 	case len(live) == 1 && newerVersion(live[0].Version, a.doc.Version) && a.rule == nil:
 		return a.behind(live[0].Version)
 	}
 	a.doc.Exists = true
 	return nil
+}
+
+// holds says that a live document is what the order should be: its version, its
+// total where the ERP tells one and, unless it is the result of a call we never
+// heard of, made by the mapping of today.
+func (a *attempt) holds(f erp.Found) bool {
+	switch {
+	case a.doc.Cancelled || f.Version != a.doc.Version:
+		return false
+	case f.Total != nil && !f.Total.Equal(a.order.Total.Decimal):
+		return false
+	}
+	return !a.claim.SentAt.IsZero() || a.claim.HeldBody == a.hash
 }
 
 // askERP looks the reference up, with a slot and a record of its own.
@@ -225,7 +254,7 @@ func (a *attempt) askERP() ([]erp.Found, *store.Settle) {
 		return nil, a.putBack("")
 	}
 	defer release()
-	note := store.Attempt{DeliveryKey: a.claim.DeliveryKey, Token: a.claim.Token, Action: store.ActionLookup, Ref: a.doc.Ref, Version: a.doc.Version, StartedAt: a.engine.now()}
+	note := a.intent(store.ActionLookup)
 	if err := a.engine.store.Begin(a.calls, &note); err != nil {
 		return nil, a.putBack(err.Error())
 	}
@@ -259,7 +288,7 @@ func (a *attempt) absent() *store.Settle {
 	if a.rule != nil {
 		return a.excluded()
 	}
-	if a.Adapter.Tier() != erp.TierC || a.claim.SentAt.IsZero() {
+	if a.Adapter.Tier() != erp.TierC || a.claim.SentAt.IsZero() && !a.claim.Present {
 		return nil
 	}
 	const probes = 5
@@ -297,7 +326,7 @@ func (a *attempt) send() *store.Settle {
 		return a.putBack("")
 	}
 	defer release()
-	note := store.Attempt{DeliveryKey: a.claim.DeliveryKey, Token: a.claim.Token, Action: store.ActionDeliver, Ref: a.doc.Ref, Version: a.doc.Version, BodyHash: a.hash, StartedAt: a.engine.now()}
+	note := a.intent(store.ActionDeliver)
 	if err := a.engine.store.Begin(a.calls, &note); err != nil {
 		return a.putBack("the intent could not be stored: " + err.Error())
 	}
@@ -314,6 +343,20 @@ func (a *attempt) send() *store.Settle {
 	return s
 }
 
+// intent is what is committed before a call leaves. The lease is made to outlast
+// the call and the recording of its result.
+func (a *attempt) intent(action string) store.Attempt {
+	now := a.engine.now()
+	return store.Attempt{
+		DeliveryKey: a.claim.DeliveryKey, Token: a.claim.Token, Action: action, Ref: a.doc.Ref, Version: a.doc.Version,
+		BodyHash: a.hash, StartedAt: now, Until: now.Add(a.Timeout + recordTime),
+	}
+}
+
+// recordTime is how long a result may take to be stored before the attempt
+// counts as cut off.
+const recordTime = time.Minute
+
 // settled is the one change of state that each outcome leads to.
 func (a *attempt) settled(r erp.Outcome) *store.Settle {
 	switch r.Result {
@@ -323,11 +366,11 @@ func (a *attempt) settled(r erp.Outcome) *store.Settle {
 	case erp.Rejected:
 		a.note(a.circuit.succeeded(), "the ERP answers again")
 		s := a.park("deliver", &erp.Problem{Reason: r.Reason, Field: r.Field, Hint: r.Hint})
-		s.Verify, s.Ambiguous = false, false
+		s.Verify, s.Ambiguous, s.HeldBody = false, false, "" // it may have refused half-way
 		return s
 	case erp.Retry:
 		s := a.retry(r.Reason, r.After)
-		s.Ambiguous, s.Verify = false, a.claim.Verify
+		s.Ambiguous, s.Verify, s.HeldBody, s.Ghost = false, a.claim.Verify, "", r.Lingers
 		s.State = store.StateDue
 		return s
 	default:
@@ -335,8 +378,13 @@ func (a *attempt) settled(r erp.Outcome) *store.Settle {
 	}
 }
 
+// longestRetryAfter bounds what an ERP may ask for: no failure that passes keeps
+// an order waiting for more than an hour.
+const longestRetryAfter = time.Hour
+
 // retry waits and tries again. What was ambiguous before stays so.
 func (a *attempt) retry(reason string, after time.Duration) *store.Settle {
+	after = min(after, longestRetryAfter)
 	a.failed(reason, after)
 	s := a.as(a.waiting())
 	s.NextAt = a.engine.now().Add(max(after, a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))

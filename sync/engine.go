@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -80,7 +81,8 @@ type Engine struct {
 	mu     sync.Mutex // of random
 	random *rand.Rand
 
-	metrics Metrics
+	unpurged atomic.Bool // redacted data may still be in the WAL
+	metrics  Metrics
 }
 
 // New returns an engine over an open store.

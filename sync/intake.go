@@ -69,9 +69,8 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	}
 	e.metrics.intake(len(events), len(b.Orders))
 	if len(b.Redactions) > 0 {
-		if err := e.store.Purge(ctx); err != nil {
-			e.log.Warn("redacted data may be in the database's WAL until its next checkpoint", "err", err)
-		}
+		e.unpurged.Store(true)
+		e.purge(ctx)
 	}
 	return len(events), nil
 }
@@ -83,7 +82,13 @@ type message struct {
 }
 
 // hear reads an event's body. An error leaves the order's id, if it can be found.
-func hear(ev store.Event) message {
+func hear(ev store.Event) (m message) {
+	defer func() {
+		if what := recover(); what != nil { // a defect of ours must not stop the events behind it
+			m = message{err: fmt.Errorf("reading the body failed in an unforeseen way: %v", what)}
+			m.OrderID = shopify.OrderIDOf(ev.Body)
+		}
+	}()
 	if ev.Body == nil {
 		return message{err: fmt.Errorf("the body is gone")}
 	}
@@ -95,11 +100,11 @@ func hear(ev store.Event) message {
 		}
 		return m
 	}
-	m, err := shopify.DecodeWebhook(ev.Topic, ev.Body)
+	told, err := shopify.DecodeWebhook(ev.Topic, ev.Body)
 	if err != nil {
-		m.OrderID = shopify.OrderIDOf(ev.Body)
+		told.OrderID = shopify.OrderIDOf(ev.Body)
 	}
-	return message{m, err}
+	return message{told, err}
 }
 
 // batch gathers what a run of events leads to. latest is what is known of each
@@ -175,6 +180,8 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 			return nil
 		}
 		b.note(ev, key, outcome, withheld(ev))
+	case seen && o.UpdatedAt.Equal(known.UpdatedAt) && withheld(ev) != "":
+		b.note(ev, key, "incomplete", "Shopify withheld fields of this version; what is known of it stays")
 	case o.UpdatedAt.Before(known.UpdatedAt):
 		b.note(ev, key, "older", "a newer version is known already")
 	case hash == known.Hash:

@@ -40,9 +40,10 @@ func newLane(e *Engine, cfg ERP) *lane {
 // and their intents committed, and the last ones' results recorded.
 func (l *lane) inHand() int { return 2*l.Concurrency + 2 }
 
-// lease is how long a claim is good for: it outlives everything an attempt may
-// do, waiting for a slot included.
-func (l *lane) lease() time.Duration { return 4*l.Timeout + time.Minute }
+// lease is how long a claim is good for until a call is about to leave; from
+// then on the intent prolongs it (attempt.intent). A claim that waits longer for
+// a slot is taken back, and has done nothing.
+func (l *lane) lease() time.Duration { return 4*l.Timeout + recordTime }
 
 // run claims what is due and works on it until ctx ends; then it waits for the
 // attempts under way.
@@ -116,6 +117,9 @@ func (l *lane) take(ctx context.Context) ([]store.Claim, time.Duration) {
 		return nil, min(max(wait, time.Millisecond), idle)
 	}
 	next, err := l.engine.store.NextDue(ctx, l.Name)
+	if err != nil && ctx.Err() == nil {
+		l.engine.log.Error("due deliveries could not be looked for; tried again", "erp", l.Name, "err", err)
+	}
 	if err != nil || next.IsZero() {
 		return nil, idle
 	}

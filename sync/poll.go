@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,37 +26,59 @@ type PollResult struct {
 // Poll asks a shop which orders changed since the last poll, in light pages,
 // and has those fetched that are new or newer than what is known. The window
 // overlaps the last one, because Shopify's search lags behind its writes. The
-// cursor moves only when everything seen is durable.
+// cursor moves only when everything seen is durable. A window with more orders
+// than Shopify lists at once is taken in slices.
 func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
-	shop := e.shops[name]
 	state, err := e.store.Shop(ctx, name)
 	if err != nil {
 		return PollResult{}, err
 	}
-	to := e.now().UTC()
+	now := e.now().UTC()
 	from := state.PollCursor
 	if from.IsZero() { // the first poll looks back no further than the overlap; older orders come by backfill
-		from = to
+		from = now
 	}
-	from = from.Add(-shop.PollOverlap)
+	from = from.Add(-e.shops[name].PollOverlap)
+	result := PollResult{From: from, To: now}
+	for to := now; from.Before(now); {
+		slice, err := e.pollSlice(ctx, name, from, to)
+		if errors.Is(err, shopify.ErrWindowTooLarge) && to.Sub(from) > 2*time.Second {
+			to = from.Add(to.Sub(from) / 2)
+			continue
+		}
+		if err != nil {
+			return result, e.pollFailed(ctx, name, err)
+		}
+		result.Seen += slice.Seen
+		result.Fetched += slice.Fetched
+		from, to = to, now
+	}
+	return result, nil
+}
+
+// pollSlice polls one window and moves the cursor to its end.
+func (e *Engine) pollSlice(ctx context.Context, name string, from, to time.Time) (PollResult, error) {
 	result := PollResult{From: from, To: to}
 	var newer []store.Refetch
-	err = shop.Client.OrdersUpdated(ctx, from, to, shopify.Poll, func(page []shopify.OrderHead) error {
+	err := e.shops[name].Client.OrdersUpdated(ctx, from, to, shopify.Poll, func(page []shopify.OrderHead) error {
 		found, err := e.newer(ctx, name, page)
 		newer = append(newer, found...)
 		result.Seen += len(page)
 		return err
 	})
-	result.Fetched = len(newer)
 	if err != nil {
-		if ctx.Err() == nil {
-			if noted := e.store.Polled(ctx, name, time.Time{}, nil, err.Error()); noted != nil {
-				return result, noted
-			}
-		}
-		return result, fmt.Errorf("poll %s: %w", name, err)
+		return result, err
 	}
+	result.Fetched = len(newer)
 	return result, e.store.Polled(ctx, name, to, newer, "")
+}
+
+// pollFailed notes why; the cursor stays.
+func (e *Engine) pollFailed(ctx context.Context, name string, err error) error {
+	if ctx.Err() == nil {
+		err = errors.Join(err, e.store.Polled(ctx, name, time.Time{}, nil, err.Error()))
+	}
+	return fmt.Errorf("poll %s: %w", name, err)
 }
 
 // newer picks the orders of a page that Shopify knows, or may know, newer than

@@ -19,7 +19,10 @@ const refetchBatch = 8
 func (e *Engine) refetchDue(ctx context.Context, shop *Shop) time.Duration {
 	for {
 		due, err := e.store.DueRefetches(ctx, shop.Name, e.now(), refetchBatch)
-		if err != nil || len(due) == 0 {
+		if err != nil && ctx.Err() == nil {
+			e.log.Error("the orders to be fetched could not be listed; tried again", "shop", shop.Name, "err", err)
+		}
+		if len(due) == 0 {
 			return time.Second
 		}
 		done := make(chan error, len(due))
@@ -52,6 +55,9 @@ func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 	if withheld := (*shopify.APIError)(nil); errors.As(err, &withheld) && withheld.Partial && body != nil {
 		headers, err = noteWithheld(withheld), nil
 		e.log.Warn("an order came without some of its fields", "shop", r.Shop, "order", r.ID, "err", withheld)
+	}
+	if err == nil {
+		_, err = shopify.DecodeGraphQLOrder(body) // an answer that can't be read is none: the order stays asked for
 	}
 	switch {
 	case errors.Is(err, shopify.ErrNotFound):

@@ -38,6 +38,7 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 	every(10*time.Second, func() {
 		_, err := e.store.Recover(ctx, false)
 		e.logged("take back deliveries whose lease ran out", err)
+		e.purge(ctx)
 	})
 	if e.cfg.KeepBodies > 0 {
 		every(time.Hour, func() { e.logged("forget old bodies", e.forget(ctx)) })
@@ -53,6 +54,21 @@ func (e *Engine) logged(what string, err error) {
 	if err != nil {
 		e.log.Warn(what+" failed; it is tried again", "err", err)
 	}
+}
+
+// purge removes redacted data from the WAL. While somebody reads for long (a
+// backup) it gives up soon, and the schedule comes back to it.
+func (e *Engine) purge(ctx context.Context) {
+	if !e.unpurged.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := e.store.Purge(ctx); err != nil {
+		e.log.Warn("redacted data is still in the database's WAL; tried again in a moment", "err", err)
+		return
+	}
+	e.unpurged.Store(false)
 }
 
 func (e *Engine) forget(ctx context.Context) error {

@@ -167,8 +167,13 @@ func (s *Server) metrics() http.Handler {
 // on by a proxy on this machine.
 func fromLoopback(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+	if err != nil {
 		return false
+	}
+	for _, passedOn := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via"} {
+		if r.Header.Get(passedOn) != "" {
+			return false
+		}
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()

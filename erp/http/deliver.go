@@ -70,7 +70,7 @@ func (a *Adapter) decide(ctx context.Context, doc erp.Document, t *erp.Transcrip
 		return step{}, &erp.Outcome{Result: erp.Unchanged}
 	case held == nil:
 		return create, nil
-	case held.Cancelled == doc.Cancelled && held.Version == doc.Version:
+	case held.Cancelled == doc.Cancelled && (held.Version == doc.Version || held.Cancelled && (unwanted || held.Version == "")):
 		return step{}, &erp.Outcome{Result: erp.Unchanged, ID: held.ID, Total: held.Total}
 	}
 	return a.update(doc), nil

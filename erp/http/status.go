@@ -24,9 +24,9 @@ func (a *Adapter) refused(doc erp.Document, ans answer) erp.Outcome {
 		retry.Reason = "the ERP does not take orders at this address; check url, order_path and method (" + said + ")"
 	case status >= 300 && status <= 399:
 		retry.Reason = "the ERP sends us elsewhere, and redirects are not followed; check url (" + said + ")"
-		return a.ambiguous(retry)
+		return a.ambiguous(ans, retry)
 	case status >= 500:
-		return a.ambiguous(retry)
+		return a.ambiguous(ans, retry)
 	}
 	return retry
 }
@@ -41,9 +41,10 @@ func rejected(said, field string) erp.Outcome {
 }
 
 // ambiguous judges an answer after which the ERP may have done it all the same.
-// In tier A sending again is harmless; else only a look-up can tell.
-func (a *Adapter) ambiguous(retry erp.Outcome) erp.Outcome {
+// In tier A sending it again is harmless; else only a look-up can tell.
+func (a *Adapter) ambiguous(ans answer, retry erp.Outcome) erp.Outcome {
 	if a.s.Tier == erp.TierA {
+		retry.Lingers = ans.status != http.StatusServiceUnavailable // which says that nobody took it on
 		return retry
 	}
 	return unknown(retry.Reason)
