@@ -122,6 +122,10 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 	filter := store.OrderFilter{Shop: cmd.Shop, State: cmd.State, Limit: cmd.Limit}
 	filter.Name, filter.ID = nameOrID(cmd.Order)
 	views, err := db.Orders(ctx, filter)
+	if err == nil && len(views) == 0 && filter.ID != 0 { // people say 1001 for #1001
+		filter.ID, filter.Name = 0, "#"+cmd.Order
+		views, err = db.Orders(ctx, filter)
+	}
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,7 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 // showOrder tells everything that happened to one order.
 func showOrder(ctx context.Context, w io.Writer, s *store.Store, v store.OrderView) error {
 	fmt.Fprintf(w, "%s %s (%d), %s %s, updated %s\n", v.Shop, printable(v.Name), v.ID, v.Total, v.Currency, v.UpdatedAt.Format(time.RFC3339))
-	fmt.Fprintf(w, "  %s: %s, wanted %s, held %s\n", v.Delivery.ERP, v.Delivery.State, v.Version, v.Delivery.Held)
+	fmt.Fprintf(w, "  %s: %s, wanted %s, held %s\n", v.Delivery.ERP, v.Delivery.State, v.Delivery.Wanted, v.Delivery.Held)
 	if v.Delivery.Reason != "" {
 		fmt.Fprintf(w, "  %s\n  %s\n", printable(v.Delivery.Reason), printable(v.Delivery.Hint))
 	}

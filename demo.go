@@ -147,7 +147,7 @@ func (d *demo) open(ctx context.Context, dir string) (err error) {
 	if d.appliance, err = openAppliance(ctx, config, false, slog.New(slog.DiscardHandler)); err != nil {
 		return err
 	}
-	d.appliance.Server.Open = true // on loopback, with nothing but invented data
+	d.appliance.Server.Open = true // there is nothing here but invented data
 	d.books = d.appliance.ERPs["books"].(*sandbox.ERP)
 	d.books.SetFaults(demoERPFaults)
 	fmt.Fprintf(d.out, "A pretend shop sends its orders to Gapless, which carries them into a pretend ERP.\n"+

@@ -71,12 +71,21 @@ type Door struct {
 
 	shops   map[string]*signer // by domain
 	buffers sync.Pool
+	large   chan struct{} // a token each large body in hand
 }
+
+// A body over smallBody, or of a length not told, is large: so many at once are
+// read, since anybody may post one and memory is held until its signature is
+// checked. Others get 503; Shopify sends them again.
+const (
+	smallBody   = 256 << 10
+	largeBodies = 8
+)
 
 // NewDoor returns a door for these shops. An empty secret is an error: anybody
 // can sign with it.
 func NewDoor(shops []DoorShop) (*Door, error) {
-	d := &Door{RetryAfter: 5 * time.Second, MaxBody: MaxBody, Now: time.Now, shops: map[string]*signer{}}
+	d := &Door{RetryAfter: 5 * time.Second, MaxBody: MaxBody, Now: time.Now, shops: map[string]*signer{}, large: make(chan struct{}, largeBodies)}
 	d.Refused = func(Refusal) {}
 	d.buffers.New = func() any { b := make([]byte, 0, 32<<10); return &b }
 	for _, s := range shops {
@@ -102,6 +111,15 @@ func (r *refused) Error() string { return r.reason }
 
 // ServeHTTP takes one webhook.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength < 0 || r.ContentLength > smallBody {
+		select {
+		case d.large <- struct{}{}:
+			defer func() { <-d.large }()
+		default:
+			d.turnAway(w, r, &refused{http.StatusServiceUnavailable, "too many large bodies are being read at once"})
+			return
+		}
+	}
 	buffer := d.buffers.Get().(*[]byte)
 	defer d.release(buffer)
 	hook, err := d.read(w, r, buffer)
@@ -180,7 +198,7 @@ func (d *Door) tooLarge() error {
 
 // release gives a buffer back, unless one large body has made it large.
 func (d *Door) release(buffer *[]byte) {
-	if cap(*buffer) <= 256<<10 {
+	if cap(*buffer) <= smallBody {
 		d.buffers.Put(buffer)
 	}
 }

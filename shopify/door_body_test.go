@@ -191,3 +191,21 @@ func BenchmarkDoor(b *testing.B) {
 	}
 	require.Equal(b, http.StatusOK, answer.Code)
 }
+
+// Large bodies are read a few at a time; the next one is told to come again.
+func TestTooManyLargeBodiesAtOnceAreToldToComeAgain(t *testing.T) {
+	door, err := NewDoor([]DoorShop{{Name: "acme", Domain: "acme.myshopify.com", Secrets: []string{"s"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range largeBodies {
+		door.large <- struct{}{}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/webhooks/shopify", io.MultiReader(strings.NewReader("{}"))) // of unknown length
+	r.Header.Set("X-Shopify-Shop-Domain", "acme.myshopify.com")
+	w := httptest.NewRecorder()
+	door.ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Fatalf("status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	}
+}

@@ -53,6 +53,7 @@ type setup struct {
 	tier        erp.Tier
 	longest     time.Duration
 	timeout     time.Duration
+	retryMax    time.Duration
 	concurrency int
 	rate        rate.Limit
 	circuit     CircuitConfig
@@ -68,6 +69,9 @@ func (s setup) withDefaults() setup {
 	}
 	if s.timeout == 0 {
 		s.timeout = 30 * time.Second
+	}
+	if s.retryMax == 0 {
+		s.retryMax = time.Hour
 	}
 	if s.concurrency == 0 {
 		s.concurrency = 8
@@ -122,7 +126,7 @@ func build(t testing.TB, s setup) *appliance {
 	require.NoError(t, err)
 	a.config = Config{
 		ERPs: []ERP{{Name: "books", Adapter: a.adapter, Concurrency: s.concurrency, Rate: s.rate, Timeout: s.timeout, Longest: s.longest,
-			RetryFirst: 5 * time.Millisecond, RetryMax: 100 * time.Millisecond, Circuit: s.circuit}},
+			RetryFirst: 5 * time.Millisecond, RetryMax: s.retryMax, Circuit: s.circuit}},
 		Rules: rules, Now: s.clock.Now, Log: log,
 	}
 	for _, name := range s.names {
@@ -194,7 +198,7 @@ func (a *appliance) judge() {
 			reference := ref(name, told.ID)
 			held := docs[reference]
 			d, _ := a.store.Delivery(a.Context(), store.OrderKey{Shop: name, ID: told.ID})
-			require.Len(a, held, 1, "documents for order %s (cancelled %v): %s %s", told.Name, told.Cancelled, d.State, d.Reason)
+			require.Len(a, held, 1, "documents for order %s (cancelled %v): %s %s; %v", told.Name, told.Cancelled, d.State, d.Reason, a.history(store.OrderKey{Shop: name, ID: told.ID}))
 			last := held[0].Writes[len(held[0].Writes)-1]
 			require.Equal(a, a.newest(name, told.ID), a.wire.content(last.IdempotencyKey), "content of order %s", told.Name)
 			require.Equal(a, told.Total, last.Total.String(), "total of order %s", told.Name)

@@ -235,8 +235,8 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 }
 
 // holds says that a live document is what the order should be: its version, its
-// total where the ERP tells one and, unless it is the result of a call we never
-// heard of, made by the mapping of today.
+// total where the ERP tells one and, where we know what we sent for this
+// version, made by the mapping of today.
 func (a *attempt) holds(f erp.Found) bool {
 	switch {
 	case a.doc.Cancelled || f.Version != a.doc.Version:
@@ -244,7 +244,7 @@ func (a *attempt) holds(f erp.Found) bool {
 	case f.Total != nil && !f.Total.Equal(a.order.Total.Decimal):
 		return false
 	}
-	return !a.claim.SentAt.IsZero() || a.claim.HeldBody == a.hash
+	return a.claim.Held != a.doc.Version || a.claim.HeldBody == "" || a.claim.HeldBody == a.hash
 }
 
 // askERP looks the reference up, with a slot and a record of its own.

@@ -149,7 +149,7 @@ func TestTierCNeverCreatesAgainByItself(t *testing.T) {
 	a.pass(time.Hour)
 	a.replay(k)
 	a.settleLater(longest)
-	require.Equal(t, 1, a.writes(k), "now it shows up")
+	require.Len(t, a.erp.Documents(ref("acme", k.ID)), 1, "now it shows up")
 	a.judge()
 }
 
@@ -217,7 +217,9 @@ func TestAnERPThatKnowsANewerVersionIsBelievedUntilShopifyWasAsked(t *testing.T)
 		a.send()
 		require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
 		require.Equal(t, a.told(k).Version(), a.delivery(k).Held)
-		require.Equal(t, 1, a.writes(k), "the ERP held it already")
+		for _, v := range a.versions(k)[1:] {
+			require.Equal(t, a.told(k).Version(), v, "the older version never went over the newer")
+		}
 	})
 }
 

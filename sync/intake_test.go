@@ -149,7 +149,7 @@ func TestTwentyUpdatesWhileTheERPIsDownAreOneCall(t *testing.T) {
 	}
 	require.Equal(t, store.StateDue, a.delivery(k).State)
 	a.erp.SetFaults(nil)
-	a.settleLater(10 * time.Second)
+	a.settleLater(10 * time.Hour)
 	require.Len(t, a.versions(k), 2, "the order as placed, and as it is now")
 	a.judge()
 }

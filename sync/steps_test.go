@@ -287,7 +287,8 @@ func (a *appliance) enterUpdate(k store.OrderKey, version string) {
 }
 
 func (a *appliance) typeIn(method string, k store.OrderKey, version string) {
-	body := fmt.Sprintf(`{"ref": %q, "version": %q, "total": "1.00", "currency": "USD"}`, ref(k.Shop, k.ID), version)
+	told, _ := a.shops[k.Shop].Order(k.ID)
+	body := fmt.Sprintf(`{"ref": %q, "version": %q, "total": %q, "currency": %q}`, ref(k.Shop, k.ID), version, told.Total, told.Currency)
 	answer := httptest.NewRecorder()
 	a.erp.ServeHTTP(answer, httptest.NewRequest(method, "/orders/"+ref(k.Shop, k.ID), strings.NewReader(body)))
 	require.Less(a, answer.Code, 300)

@@ -31,7 +31,7 @@ func TestThousandsOfOrdersWithEveryFault(t *testing.T) {
 		orders = 100
 	}
 	a := start(t, setup{
-		clock: fast(10), timeout: 500 * time.Millisecond, longest: 2 * time.Second,
+		clock: fast(10), timeout: time.Second, longest: 20 * time.Second, retryMax: time.Second,
 		shop: shopifytest.Options{Seed: 7, KeepLog: 1, RetryScale: 0.000001, Faults: shopifytest.Faults{
 			Drop: 0.05, Repeat: 0.1, Twin: 0.05, Delay: 0.1, Reorder: 0.2, Corrupt: 0.05, CorruptLost: 0.3, Stale: 0.1, NewID: 0.1, MaxDelay: time.Second,
 		}},

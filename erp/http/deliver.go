@@ -198,7 +198,7 @@ func (a *Adapter) readBack(ctx context.Context, s step, doc erp.Document, ans an
 	switch {
 	case done != nil:
 		return *done
-	case held == nil && doc.Cancelled && a.s.Tier != erp.TierC:
+	case held == nil && doc.Cancelled && !s.create && a.s.Tier != erp.TierC:
 		return erp.Outcome{Result: erp.Updated}
 	case held != nil && arrived(*held, doc, ans) && held.Cancelled != doc.Cancelled:
 		return wrongState(*held)
