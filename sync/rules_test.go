@@ -151,11 +151,11 @@ func TestTheFirstRuleThatMatchesCounts(t *testing.T) {
 
 func TestAChangeThatEndsAnExclusionSendsTheOrder(t *testing.T) {
 	a := build(t, setup{rules: []erp.Rule{noTagged}})
-	for range 20 {
+	for range 8 {
 		k := a.create()
 		a.change(k, "tag")
 	}
-	for range 60 {
+	for range 15 {
 		for _, told := range a.shop.Orders() {
 			a.shop.Apply(told.ID, "tag")
 		}
