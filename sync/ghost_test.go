@@ -174,11 +174,11 @@ func TestTierCProbesAsOftenAfterALongOutage(t *testing.T) {
 	a.hear()
 	for range 10 {
 		a.wire.answer(429)
-		a.send()
-		a.pass(time.Second)
+		require.Equal(t, 1, a.send())
+		a.pass(time.Hour) // whatever the backoff
 	}
 	a.wire.ghost()
-	a.send()
+	require.Equal(t, 1, a.send())
 	require.Equal(t, store.StateUnknown, a.delivery(k).State, a.delivery(k).Reason)
 	before := len(a.tries(k))
 	a.settleLater(20 * longest)

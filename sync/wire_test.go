@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -121,17 +122,15 @@ func (w *wire) hold() held {
 // ghost cuts the next write off without an answer and keeps it. land lets
 // the ERP carry it out all the same, whenever the test likes.
 func (w *wire) ghost() (land func()) {
-	var late *http.Request
-	var body []byte
+	kept := make(chan *http.Request, 1)
 	w.next(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ = io.ReadAll(r.Body)
-		late = r.Clone(r.Context())
+		body, _ := io.ReadAll(r.Body)
+		late := r.Clone(context.WithoutCancel(r.Context()))
+		late.Body = io.NopCloser(bytes.NewReader(body))
+		kept <- late
 		panic(http.ErrAbortHandler)
 	})
-	return func() {
-		late.Body = io.NopCloser(bytes.NewReader(body))
-		w.erp.ServeHTTP(httptest.NewRecorder(), late)
-	}
+	return func() { w.erp.ServeHTTP(httptest.NewRecorder(), <-kept) }
 }
 
 // answer lets the next write be answered with a status and nothing else.
