@@ -1,3 +1,5 @@
+//go:build linux
+
 package bench
 
 import (
@@ -32,7 +34,7 @@ func BenchmarkBinary(b *testing.B) {
 	}
 	require.NoError(b, err)
 	const mib = 1 << 20
-	target(b, "size of the binary in MiB", "under 45", []float64{float64(info.Size()) / mib})
+	target("size of the binary in MiB", "under 45", []float64{float64(info.Size()) / mib})
 
 	folder := b.TempDir()
 	manyOrders(b, filepath.Join(folder, "gapless.db"), 100_000)
@@ -43,20 +45,20 @@ func BenchmarkBinary(b *testing.B) {
 		answered = append(answered, took.Seconds()*1e3)
 		p.kill(b)
 	}
-	target(b, "first answer in ms after a crash, 100,000 orders", "under 200", answered)
+	target("first answer in ms after a crash, 100,000 orders", "under 200", answered)
 
 	p, _ := startBinary(b, config)
 	time.Sleep(5 * time.Second) // its first jobs are done
-	target(b, "memory at rest in MiB, 100,000 orders", "under 40", []float64{p.memory(b, "VmRSS")})
+	target("memory at rest in MiB, 100,000 orders", "under 40", []float64{p.memory(b, "VmRSS")})
 
 	pool, ceiling := webhooks(b, 256), start(b, "ceiling")
 	var shares []float64
 	for range *rounds {
-		limit := drive(b, ceiling.address, pool, 64, *span)
-		shares = append(shares, drive(b, p.address, pool, 64, *span).rate/limit.rate)
+		limit := turn(b, ceiling, pool, 64, *span)
+		shares = append(shares, turn(b, p, pool, 64, *span).rate/limit.rate)
 	}
-	target(b, "intake at 64, engine at work, of the ceiling", "-", shares)
-	target(b, "intake, engine at work, peak memory in MiB", "under 90", []float64{p.memory(b, "VmHWM")})
+	target("intake at 64, engine at work, of the ceiling", "-", shares)
+	target("intake, engine at work, peak memory in MiB", "under 90", []float64{p.memory(b, "VmHWM")})
 	p.kill(b)
 }
 
@@ -144,7 +146,7 @@ func startBinary(b *testing.B, config string) (*process, time.Duration) {
 	require.NoError(b, err)
 	require.NoError(b, answer.Body.Close())
 	require.Equal(b, http.StatusOK, answer.StatusCode)
-	go io.Copy(io.Discard, lines) //nolint:errcheck // it ends with the process
+	go io.Copy(io.Discard, lines) // until the process ends
 	return p, took
 }
 

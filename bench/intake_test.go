@@ -1,13 +1,12 @@
+//go:build linux
+
 package bench
 
 import (
 	"cmp"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 
 var (
 	rounds      = flag.Int("rounds", 5, "how often each server has its turn")
-	span        = flag.Duration("span", 2*time.Second, "how long a turn is")
+	span        = flag.Duration("span", time.Second, "how long a turn is")
 	connections = []int{1, 16, 64, 256}
 )
 
@@ -24,60 +23,82 @@ var (
 // nothing, one that appends to a bare file, Gapless, and one that inserts once
 // a request. It runs for minutes, once, whatever -benchtime says.
 func BenchmarkIntake(b *testing.B) {
-	names := []string{"ceiling", "file", "gapless", "insert"}
-	pool := webhooks(b, 256)
-	processes := map[string]*process{}
+	m := measured{}
+	processes, pool := m.run(b)
+	m.table()
+
+	gapless, ceiling, insert := m[cell{"gapless", 64}], m[cell{"ceiling", 64}], m[cell{"insert", 64}]
+	target("intake at 64, of the ceiling", "at least 0.50", each(gapless, ceiling, rateRatio))
+	target("intake at 64, of the bare file", "-", each(gapless, m[cell{"file", 64}], rateRatio))
+	target("intake at 64, times one insert a request", "at least 5", each(gapless, insert, rateRatio))
+	target("intake at 64, p99 in ms", "under 40", of(gapless, load.p99ms))
+	target("intake, peak memory in MiB", "under 90", []float64{processes["gapless"].memory(b, "VmHWM")})
+
+	// What storing adds to the answer to a single client.
+	added := each(m[cell{"gapless", 1}], m[cell{"ceiling", 1}], slower)
+	inserted := each(m[cell{"insert", 1}], m[cell{"ceiling", 1}], slower)
+	target("intake at 1, added latency in inserts behind HTTP", "at most 1.10", each(added, inserted, ratio))
+	var bare []float64
+	for range *rounds {
+		bare = append(bare, bareInsert(b, pool, *span/2).Seconds())
+	}
+	target("the same in bare inserts, in a tight loop", "at most 1.10", each(added, bare, ratio))
+}
+
+// cell is a place in the table: a server and the connections it has at once.
+type cell struct {
+	server string
+	n      int
+}
+
+// measured are the turns of each cell, by round.
+type measured map[cell][]load
+
+var names = []string{"ceiling", "file", "gapless", "insert"}
+
+func (m measured) run(b *testing.B) (processes map[string]*process, pool []webhook) {
+	pool, processes = webhooks(b, 256), map[string]*process{}
 	for _, name := range names {
 		processes[name] = start(b, name)
+		drive(b, processes[name].address, pool, 64, *span/4) // warm
 	}
-	for _, p := range processes {
-		drive(b, p.address, pool, 64, *span/4) // warm
-	}
-	type cell struct {
-		name string
-		n    int
-	}
-	loads := map[cell][]load{}
-	var bare []time.Duration
 	for range *rounds {
-		bare = append(bare, bareInserts(b, pool, *span/2))
 		for _, n := range connections {
 			for _, name := range names {
-				loads[cell{name, n}] = append(loads[cell{name, n}], turn(b, processes[name], pool, n, *span))
+				m[cell{name, n}] = append(m[cell{name, n}], turn(b, processes[name], pool, n, *span))
 			}
 		}
 	}
-	var report strings.Builder
-	fmt.Fprintf(&report, "\nrequests/s, share of the ceiling and p99: medians of %d rounds (lowest to highest), load %s\n", *rounds, loadavg())
+	return processes, pool
+}
+
+// table goes to stdout: a benchmark's log is cut after ten lines.
+func (m measured) table() {
+	fmt.Printf("\nmedians of %d rounds (lowest to highest); %d turns disturbed by other programs\n", *rounds, disturbed)
 	for _, n := range connections {
 		for _, name := range names {
-			ls := loads[cell{name, n}]
-			share := each(ls, loads[cell{"ceiling", n}], func(l, ceiling load) float64 { return l.rate / ceiling.rate })
-			fmt.Fprintf(&report, "c=%-4d %-8s %s/s   %s of the ceiling   p50 %s ms   p99 %s ms\n", n, name,
-				spread(of(ls, func(l load) float64 { return l.rate }), "%6.0f"), spread(share, "%.2f"),
-				spread(of(ls, func(l load) float64 { return l.p50.Seconds() * 1e3 }), "%.2f"),
-				spread(of(ls, func(l load) float64 { return l.p99.Seconds() * 1e3 }), "%.1f"))
+			turns := m[cell{name, n}]
+			fmt.Printf("%3d connections  %-8s %s/s  of the ceiling %s  p50 %s ms  p99 %s ms\n", n, name,
+				spread(of(turns, func(l load) float64 { return l.rate }), "%6.0f"),
+				spread(each(turns, m[cell{"ceiling", n}], rateRatio), "%.2f"),
+				spread(of(turns, load.p50ms), "%.2f"), spread(of(turns, load.p99ms), "%.1f"))
 		}
 	}
-	fmt.Print(report.String()) // a benchmark's log is cut after ten lines
-
-	at64 := func(name string) []load { return loads[cell{name, 64}] }
-	target(b, "intake at 64, of the ceiling", "at least 0.50", each(at64("gapless"), at64("ceiling"), rateRatio))
-	target(b, "intake at 64, of the bare file", "-", each(at64("gapless"), at64("file"), rateRatio))
-	target(b, "intake at 64, times one insert a request", "at least 5", each(at64("gapless"), at64("insert"), rateRatio))
-	target(b, "intake at 64, p99 in ms", "under 40", of(at64("gapless"), func(l load) float64 { return l.p99.Seconds() * 1e3 }))
-	added := each(loads[cell{"gapless", 1}], loads[cell{"ceiling", 1}], func(l, ceiling load) float64 { return (l.p50 - ceiling.p50).Seconds() })
-	target(b, "intake at 1, added latency in bare inserts", "at most 1.10", each(added, bare, func(a float64, bare time.Duration) float64 { return a / bare.Seconds() }))
-	plain := each(loads[cell{"insert", 1}], loads[cell{"ceiling", 1}], func(l, ceiling load) float64 { return (l.p50 - ceiling.p50).Seconds() })
-	target(b, "the same, in inserts behind HTTP", "at most 1.10", each(added, plain, func(a, plain float64) float64 { return a / plain }))
-	target(b, "intake, peak memory in MiB", "under 90", []float64{processes["gapless"].memory(b, "VmHWM")})
 }
+
+func (l load) p50ms() float64 { return l.p50.Seconds() * 1e3 }
+func (l load) p99ms() float64 { return l.p99.Seconds() * 1e3 }
+
+// slower is by how many seconds a answers later than b.
+func slower(a, b load) float64 { return (a.p50 - b.p50).Seconds() }
+
+func ratio(a, b float64) float64 { return a / b }
 
 func rateRatio(a, b load) float64 { return a.rate / b.rate }
 
-// bareInserts inserts the body of one order and commits, again and again,
+// bareInsert inserts the body of one order and commits, again and again,
 // without HTTP, and returns the median time it takes.
-func bareInserts(b *testing.B, pool []webhook, d time.Duration) time.Duration {
+func bareInsert(b *testing.B, pool []webhook, d time.Duration) time.Duration {
 	db, err := emptyStore(b.TempDir())
 	require.NoError(b, err)
 	defer db.Close()
@@ -121,15 +142,6 @@ func spread(list []float64, format string) string {
 }
 
 // target prints what was measured beside what it should be.
-func target(b *testing.B, what, should string, got []float64) {
-	b.Helper()
+func target(what, should string, got []float64) {
 	fmt.Printf("%-50s %-14s %s\n", what, should, spread(got, "%.2f"))
-}
-
-func loadavg() string {
-	text, err := os.ReadFile(filepath.Clean("/proc/loadavg"))
-	if err != nil {
-		return "unknown"
-	}
-	return strings.Join(strings.Fields(string(text))[:3], " ")
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 package bench
 
 import (
@@ -36,16 +38,13 @@ type webhook struct {
 // webhooks are n different orders of about 12 KB, as the pretend shop sends them.
 func webhooks(t testing.TB, n int) []webhook {
 	t.Helper()
-	const most = 2400
-	made.Do(func() { sent = catch(t, most) })
-	require.LessOrEqual(t, n, most)
+	if len(sent) < n {
+		sent = catch(t, n)
+	}
 	return sent[:n]
 }
 
-var (
-	made sync.Once
-	sent []webhook
-)
+var sent []webhook // made once, since it takes a while
 
 func catch(t testing.TB, n int) (sent []webhook) {
 	t.Helper()
@@ -78,6 +77,7 @@ func catch(t testing.TB, n int) (sent []webhook) {
 
 // load is what a run of requests came to.
 type load struct {
+	n        int
 	rate     float64 // requests a second
 	p50, p99 time.Duration
 }
@@ -108,7 +108,7 @@ func drive(t testing.TB, address string, pool []webhook, n int, d time.Duration)
 	passed := time.Since(began)
 	require.NoError(t, failed)
 	slices.Sort(took)
-	return load{float64(len(took)) / passed.Seconds(), took[len(took)/2], took[len(took)*99/100]}
+	return load{len(took), float64(len(took)) / passed.Seconds(), took[len(took)/2], took[len(took)*99/100]}
 }
 
 // post sends one webhook after the other until end, and returns how long each took.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package bench
 
 import (
@@ -16,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,10 +71,10 @@ func serve(name string) {
 	}
 	// The timeouts of `gapless serve`: deadlines cost, too.
 	server := &http.Server{Handler: door, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 45 * time.Second}
-	go server.Serve(listener) //nolint:errcheck // it ends with the process
+	go server.Serve(listener)
 	defer profile(name)()
 	fmt.Println(listener.Addr())
-	io.Copy(io.Discard, os.Stdin) //nolint:errcheck // it ends when the benchmark does
+	io.Copy(io.Discard, os.Stdin)
 }
 
 // profile writes a CPU profile for each server if GAPLESS_BENCH_PROFILE names
@@ -112,7 +115,7 @@ func keepByInsert(folder string) (keep, error) {
 		if err != nil {
 			return false, err
 		}
-		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to take back
+		defer tx.Rollback() // after the commit it does nothing
 		inserted, err := tx.ExecContext(ctx, `INSERT INTO events (shop, source, topic, webhook_id, event_id, headers, triggered_at, received_at, size)
 			VALUES ($1, 'webhook', $2, $3, $4, $5, $6, $7, $8)`,
 			w.Shop, w.Topic, w.WebhookID, w.EventID, w.Headers, w.TriggeredAt.UnixMicro(), w.ReceivedAt.UnixMicro(), len(w.Body))
@@ -220,21 +223,22 @@ func writeAll(file *os.File, group [][]byte) error {
 	if _, err := file.Write(all); err != nil {
 		return err
 	}
-	return fdatasync(file)
+	return syscall.Fdatasync(int(file.Fd()))
 }
 
 // process is a server under measurement.
 type process struct {
 	*exec.Cmd
 	address string
+	folder  string // where it keeps what it keeps
 }
 
 // start starts a server in a process of its own.
 func start(t testing.TB, name string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(os.Args[0])}
+	p := &process{Cmd: exec.Command(os.Args[0]), folder: t.TempDir()}
 	// One more than there are cores: a thread that waits for the disk keeps its P.
-	p.Env = append(os.Environ(), "GAPLESS_BENCH_SERVER="+name, "GAPLESS_BENCH_FOLDER="+t.TempDir(), fmt.Sprint("GOMAXPROCS=", runtime.NumCPU()+1))
+	p.Env = append(os.Environ(), "GAPLESS_BENCH_SERVER="+name, "GAPLESS_BENCH_FOLDER="+p.folder, fmt.Sprint("GOMAXPROCS=", runtime.NumCPU()+1))
 	p.Stderr = os.Stderr
 	stdin, err := p.StdinPipe()
 	require.NoError(t, err)
