@@ -306,7 +306,7 @@ func (a *Appliance) drain(server *http.Server) {
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {
 		a.log.Warn("some requests took too long and were cut off; Shopify sends such webhooks again")
-		server.Close() //nolint:errcheck // it is closed already; this cuts the connections
+		server.Close() // it is closed already; this cuts the connections
 	}
 }
 

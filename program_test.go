@@ -261,8 +261,9 @@ func TestWebhooksTakenWhileStoppingAreKept(t *testing.T) {
 	w.eventually(w.subscribed)
 	conn := w.dial("GET /livez HTTP/1.1\r\nHost: gapless\r\n\r\n")
 	defer conn.Close()
-	_, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	alive, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
+	require.NoError(t, alive.Body.Close())
 	for range 20 {
 		w.shop.Create()
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -265,7 +266,7 @@ func (w *world) start(environ ...string) *run {
 	require.NoError(w, err)
 	r := &run{world: w, log: newJournal(), ended: make(chan struct{})}
 	cmd := exec.Command(path, "serve", "--config", w.config)
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(w.environ, environ...), r.log, r.log
+	cmd.Env, cmd.Stdout, cmd.Stderr = slices.Concat(w.environ, environ), r.log, r.log
 	require.NoError(w, cmd.Start())
 	go func() {
 		cmd.Wait()

@@ -50,7 +50,7 @@ func (a *appliance) intake() {
 func (a *appliance) refetch() (asked int) {
 	a.Helper()
 	for _, r := range a.doubts() {
-		a.engine.Refetch(a.Context(), r) //nolint:errcheck // a failure is kept with the refetch
+		a.engine.Refetch(a.Context(), r) // a failure is kept with the refetch
 		asked++
 	}
 	a.intake()

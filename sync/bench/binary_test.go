@@ -22,7 +22,7 @@ import (
 	"gapless/store"
 )
 
-const binary = "../gapless" // as `make build` makes it
+const binary = "../../gapless" // as `make build` makes it
 
 // BenchmarkBinary measures the program itself over a store of 100,000 orders:
 // its size, its first answer, its memory at rest, and its intake with the whole
