@@ -20,7 +20,7 @@ func reading(t *testing.T, s *Store) (end func()) {
 	for range 2 {
 		readers.Go(func() {
 			for ctx.Err() == nil {
-				_, err1 := s.PendingEvents(t.Context(), 5)
+				_, err1 := s.PendingEvents(t.Context(), 2)
 				_, err2 := s.Events(t.Context(), EventFilter{Limit: 50})
 				if err := errors.Join(err1, err2); err != nil {
 					t.Error(err)
@@ -36,9 +36,9 @@ func TestTheWALStaysSmallWhileReadersRead(t *testing.T) {
 	s := open(t)
 	end := reading(t, s)
 	largest := int64(0)
-	for i := range 1600 {
+	for i := range 400 {
 		e := webhook(fmt.Sprint(i))
-		e.Body = noise(64 << 10)
+		e.Body = noise(256 << 10)
 		_, err := s.Append(t.Context(), e)
 		require.NoError(t, err)
 		_, wal := s.Size()
