@@ -2,7 +2,6 @@ package ordersync
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,27 +12,25 @@ import (
 	"gapless/store"
 )
 
-// gather makes everybody wait until n are there.
-func gather(n int) (wait func(time.Duration)) {
-	var mu sync.Mutex
-	all, there := make(chan struct{}), 0
-	return func(time.Duration) {
-		mu.Lock()
-		if there++; there == n {
-			close(all)
-		}
-		mu.Unlock()
-		<-all
-	}
-}
-
 func TestAsManyCallsAtOnceAsAllowedAndNoMore(t *testing.T) {
-	const most = 3
-	a := start(t, setup{clock: fast(1), concurrency: most, erp: erptest.Options{Wait: gather(most)}})
-	for range 30 {
+	const most, orders = 3, 30
+	arrived, release := make(chan struct{}, orders), make(chan struct{})
+	a := start(t, setup{clock: fast(1), concurrency: most, erp: erptest.Options{Wait: func(time.Duration) {
+		arrived <- struct{}{}
+		<-release
+	}}})
+	for range orders {
 		a.shop.Create()
 	}
 	a.deliverWebhooks()
+	for range most { // they all get there while nobody has an answer
+		<-arrived
+	}
+	for range orders - most { // and each answer lets one more go
+		release <- struct{}{}
+		<-arrived
+	}
+	close(release)
 	a.eventually("at rest", a.atRest)
 	require.Equal(t, most, a.adapter.busiest())
 	a.judge()

@@ -78,6 +78,18 @@ func TestADocumentThatIsThereAlreadyIsNotSentAgain(t *testing.T) {
 	}
 }
 
+func TestAChangeThatTheMappingDoesNotUseSparesTheERPACall(t *testing.T) {
+	a := build(t, setup{mapping: "{ref, total, currency}"})
+	k := a.place()
+	before := a.delivery(k).Held
+	a.change(k, "tag")
+	a.settle()
+	require.Equal(t, 1, a.writes(k))
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+	require.NotEqual(t, before, a.delivery(k).Held, "the newer version is held all the same")
+	require.Equal(t, "unchanged", a.last(k).Outcome)
+}
+
 func TestARefusalParksWithFieldAndHintAndANewVersionIsTried(t *testing.T) {
 	a := build(t, setup{erp: erptest.Options{SKUs: []string{}}})
 	k := a.create()

@@ -94,6 +94,23 @@ func TestAnOrderThatComesAfterItsCustomersRedactionIsTakenWithoutThePerson(t *te
 	require.Equal(t, customer, late.order(k).CustomerID, "a later request still finds the order")
 }
 
+// The order no longer names the customer whom an older body, in the same batch
+// as the redaction, still does.
+func TestABodyBehindTheRedactionIsJudgedByIt(t *testing.T) {
+	a := build(t, setup{})
+	a.tell("orders/create", rest(7, "1.00", "1.00"))
+	k := store.OrderKey{Shop: "acme", ID: 7}
+	older := bytes.Replace(rest(7, "1.00", "1.00"), []byte(`"2026-11-23T09:00:00Z"`), []byte(`"2026-11-22T09:00:00Z"`), -1)
+	older = append(bytes.TrimSuffix(older, []byte("}")), `,"customer":{"id":5,"email":"ada@example.com"}}`...)
+	a.post("customers/redact", a.shop.CustomersRedact(5, 1), a.Now())
+	a.post("orders/updated", older, a.Now())
+	a.intake()
+	require.Equal(t, "older", a.last(k).Outcome)
+	event, err := a.store.Event(t.Context(), a.last(k).EventID)
+	require.NoError(t, err)
+	require.Empty(t, event.Body)
+}
+
 func TestARedactedShopIsForgotten(t *testing.T) {
 	a := build(t, setup{})
 	k, _, email := a.person()
