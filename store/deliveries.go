@@ -146,7 +146,7 @@ func (s *Store) claim(t *tx, k DeliveryKey, token string, now time.Time, lease t
 	if err != nil {
 		return Claim{}, err
 	}
-	c.Order, err = scanOrder(t.queryRow(`SELECT `+orderColumns+`, o.content FROM orders o WHERE o.shop = $1 AND o.id = $2`, k.Shop, k.ID).Scan, &content)
+	c.Order, err = scanOrder(t.queryRow(`SELECT `+orderColumns+`, c.content FROM `+withContent, k.Shop, k.ID).Scan, &content)
 	c.Order.Content = content
 	return c, err
 }
@@ -232,7 +232,9 @@ type Settle struct {
 	AttemptID int64    // 0: no call was made
 	Outcome   *Outcome // with AttemptID
 	Decision  *Decision
-	Refetch   *Refetch // asked for in the same transaction
+	Refetch   *Refetch  // asked for in the same transaction
+	Gap       *Gap      // found by it: a parked order is one
+	WrittenAt time.Time // when a call changed the ERP's document; zero: none did
 }
 
 // Settle ends an attempt: its outcome is kept, and the delivery moves to the
@@ -241,7 +243,7 @@ type Settle struct {
 func (s *Store) Settle(ctx context.Context, r Settle) error {
 	now := s.now()
 	stale := false
-	err := s.writer.apply(ctx, Deliveries|Refetches, func(t *tx) error {
+	err := s.writer.apply(ctx, Deliveries|Refetches|Gaps, func(t *tx) error {
 		r, err := overtaken(t, r)
 		if err != nil {
 			return err
@@ -250,10 +252,10 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
 				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN $9 ELSE ghost_at END,
 				sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
-				tries = $7, next_at = $8, changed_at = $9, reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
+				tries = $7, next_at = $8, changed_at = $9, written_at = max(written_at, $21), reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
 			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
 			r.State, r.Held, r.HeldBody, flag(r.Verify), flag(r.Present), flag(r.Ambiguous), r.Tries, micros(r.NextAt), micros(now),
-			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost))
+			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost), micros(r.WrittenAt))
 		if err != nil {
 			return err
 		}
@@ -265,6 +267,11 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 		}
 		if r.Decision != nil && !stale {
 			if err := decide(t, *r.Decision); err != nil {
+				return err
+			}
+		}
+		if r.Gap != nil && !stale {
+			if _, err := s.foundGap(t, *r.Gap); err != nil {
 				return err
 			}
 		}
@@ -295,7 +302,7 @@ func overtaken(t *tx, r Settle) (Settle, error) {
 		about = r.Held
 	}
 	if wanted != about {
-		r.State, r.Reason, r.Field, r.Hint, r.Rule = StateDue, "", "", "", ""
+		r.State, r.Reason, r.Field, r.Hint, r.Rule, r.Gap = StateDue, "", "", "", "", nil
 	}
 	return r, err
 }

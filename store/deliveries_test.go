@@ -89,7 +89,7 @@ func TestAClaimTakesOnlyWhatIsDueForItsERPOldestFirst(t *testing.T) {
 func TestOneDamagedOrderKeepsNoOtherWaiting(t *testing.T) {
 	s := open(t)
 	intake(t, s, order(1, 1), order(2, 1))
-	_, err := second(t, s.path).Exec(`UPDATE orders SET content = x'ff00' WHERE id = 1`)
+	_, err := second(t, s.path).Exec(`UPDATE contents SET content = x'ff00' WHERE id = 1`)
 	require.NoError(t, err)
 	claims, err := s.Claim(t.Context(), "books", 10, "stamp", time.Minute)
 	require.NoError(t, err)

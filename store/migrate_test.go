@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -13,7 +14,15 @@ func withStep(t *testing.T, sql string) []migration {
 	steps, err := migrations()
 	require.NoError(t, err)
 	last := steps[len(steps)-1].version
-	return append(steps, migration{last + 1, "0002_next.sql", sql})
+	return append(steps, migration{last + 1, "9999_next.sql", sql})
+}
+
+// newest is the version of the schema that this Gapless works with.
+func newest(t *testing.T) int {
+	t.Helper()
+	steps, err := migrations()
+	require.NoError(t, err)
+	return steps[len(steps)-1].version
 }
 
 func TestAnUpgradeKeepsTheDataAndAVerifiedCopyOfTheDatabaseBefore(t *testing.T) {
@@ -23,14 +32,14 @@ func TestAnUpgradeKeepsTheDataAndAVerifiedCopyOfTheDatabaseBefore(t *testing.T) 
 	require.NoError(t, migrate(t.Context(), s.control, s.path, steps))
 
 	upgraded := second(t, s.path)
-	require.Equal(t, 2, one[int](t, upgraded, `PRAGMA user_version`))
+	require.Equal(t, newest(t)+1, one[int](t, upgraded, `PRAGMA user_version`))
 	require.Equal(t, "a", one[string](t, upgraded, `SELECT webhook_id FROM events`))
 	require.Zero(t, one[int](t, upgraded, `SELECT count(*) FROM fresh`))
 
-	saved := s.path + ".before-schema-2"
+	saved := fmt.Sprintf("%s.before-schema-%d", s.path, newest(t)+1)
 	require.NoError(t, verify(t.Context(), saved))
 	before := second(t, saved)
-	require.Equal(t, 1, one[int](t, before, `PRAGMA user_version`))
+	require.Equal(t, newest(t), one[int](t, before, `PRAGMA user_version`))
 	require.Equal(t, "a", one[string](t, before, `SELECT webhook_id FROM events`))
 }
 
@@ -39,11 +48,11 @@ func TestAFailingStepLeavesTheOldSchemaAndItsData(t *testing.T) {
 	appended(t, s, "a")
 	steps := withStep(t, `CREATE TABLE half (id INTEGER PRIMARY KEY) STRICT; INSERT INTO nowhere VALUES (1)`)
 	err := migrate(t.Context(), s.control, s.path, steps)
-	require.ErrorContains(t, err, "0002_next.sql")
+	require.ErrorContains(t, err, "9999_next.sql")
 	require.ErrorContains(t, err, "nowhere")
 
 	other := second(t, s.path)
-	require.Equal(t, 1, one[int](t, other, `PRAGMA user_version`))
+	require.Equal(t, newest(t), one[int](t, other, `PRAGMA user_version`))
 	require.Zero(t, one[int](t, other, `SELECT count(*) FROM sqlite_schema WHERE name = 'half'`))
 	appended(t, s, "b")
 }
@@ -53,7 +62,7 @@ func TestWithoutACopyThereIsNoUpgrade(t *testing.T) {
 	unwritable := filepath.Join(t.TempDir(), "none", "gapless.db")
 	err := migrate(t.Context(), s.control, unwritable, withStep(t, `CREATE TABLE fresh (id INTEGER PRIMARY KEY) STRICT`))
 	require.ErrorContains(t, err, "copy the database before the upgrade")
-	require.Equal(t, 1, one[int](t, second(t, s.path), `PRAGMA user_version`))
+	require.Equal(t, newest(t), one[int](t, second(t, s.path), `PRAGMA user_version`))
 }
 
 func TestADatabaseOfANewerVersionIsLeftAlone(t *testing.T) {

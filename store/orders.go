@@ -70,6 +70,13 @@ type Intake struct {
 	Uninstalled []string // shops
 	Redactions  []Redaction
 	Decisions   []Decision
+	Heard       map[Heard]int64 // webhooks among them
+}
+
+// Heard names a count of webhooks: a shop's, of one hour.
+type Heard struct {
+	Shop string
+	Hour time.Time // UTC
 }
 
 // Wanted is a new version of an order and the ERP that should hold it.
@@ -99,7 +106,7 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 			}
 		}
 		for _, k := range in.Deleted {
-			if err := t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(in.At), k.Shop, k.ID); err != nil {
+			if err := deleteOrder(t, k, in.At); err != nil {
 				return err
 			}
 		}
@@ -108,6 +115,12 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 				return err
 			}
 			if err := t.exec(`UPDATE shops SET uninstalled_at = $1 WHERE shop = $2`, micros(in.At), shop); err != nil {
+				return err
+			}
+		}
+		for h, n := range in.Heard {
+			if err := t.exec(`INSERT INTO habits (shop, hour, n) VALUES ($1, $2, $3) ON CONFLICT (shop, hour) DO UPDATE SET n = n + excluded.n`,
+				h.Shop, micros(h.Hour), n); err != nil {
 				return err
 			}
 		}
@@ -129,18 +142,23 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 // want stores a new version and raises what the ERP should hold.
 func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 	n, err := t.changed(`INSERT INTO orders (shop, id, name, version, hash, currency, total, test, customer_id,
-			created_at, updated_at, fetched_at, cancelled_at, deleted_at, redacted_at, first_seen_at, event_id, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16, $17)
+			created_at, updated_at, fetched_at, cancelled_at, deleted_at, redacted_at, first_seen_at, event_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+			coalesce((SELECT at FROM deleted_orders WHERE shop = $1 AND order_id = $2), 0), $14, $15, $16)
 		ON CONFLICT (shop, id) DO UPDATE SET name = excluded.name, version = excluded.version, hash = excluded.hash,
 			currency = excluded.currency, total = excluded.total, test = excluded.test, customer_id = excluded.customer_id,
 			created_at = excluded.created_at, updated_at = excluded.updated_at, fetched_at = excluded.fetched_at,
-			cancelled_at = excluded.cancelled_at, redacted_at = excluded.redacted_at, event_id = excluded.event_id, content = excluded.content
+			cancelled_at = excluded.cancelled_at, redacted_at = excluded.redacted_at, event_id = excluded.event_id
 		WHERE excluded.updated_at > orders.updated_at
 			OR (excluded.updated_at = orders.updated_at AND excluded.fetched_at > orders.fetched_at)`,
 		w.Shop, w.ID, w.Name, w.Version, w.Hash, w.Currency, w.Total, flag(w.Test), w.CustomerID,
 		micros(w.CreatedAt), micros(w.UpdatedAt), micros(w.FetchedAt), micros(w.CancelledAt), micros(w.RedactedAt),
-		micros(now), w.EventID, s.codec.pack(w.Content))
+		micros(now), w.EventID)
 	if err != nil || n == 0 {
+		return err
+	}
+	if err := t.exec(`INSERT INTO contents (shop, id, content) VALUES ($1, $2, $3)
+		ON CONFLICT (shop, id) DO UPDATE SET content = excluded.content`, w.Shop, w.ID, s.codec.pack(w.Content)); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, claimed, held, held_body, verify, present, token, lease_until,
@@ -159,6 +177,15 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 			changed_at = excluded.changed_at
 		WHERE wanted <> excluded.wanted`,
 		w.Shop, w.ID, w.ERP, w.Version, micros(now), micros(w.CreatedAt))
+}
+
+// deleteOrder notes that Shopify has deleted an order. One that was not heard of
+// yet is known as deleted when it comes.
+func deleteOrder(t *tx, k OrderKey, now time.Time) error {
+	if err := t.exec(`INSERT INTO deleted_orders (shop, order_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, k.Shop, k.ID, micros(now)); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(now), k.Shop, k.ID)
 }
 
 func decide(t *tx, d Decision) error {
@@ -246,10 +273,13 @@ func scanOrder(scan func(...any) error, more ...any) (Order, error) {
 	return o, err
 }
 
+// withContent is one order, o, and its content, c.
+const withContent = `orders o LEFT JOIN contents c ON c.shop = o.shop AND c.id = o.id WHERE o.shop = $1 AND o.id = $2`
+
 // Order returns one order with its content, or ErrNotFound.
 func (s *Store) Order(ctx context.Context, k OrderKey) (Order, error) {
 	var content []byte
-	o, err := scanOrder(s.readers.QueryRowContext(ctx, `SELECT `+orderColumns+`, o.content FROM orders o WHERE o.shop = $1 AND o.id = $2`,
+	o, err := scanOrder(s.readers.QueryRowContext(ctx, `SELECT `+orderColumns+`, c.content FROM `+withContent,
 		k.Shop, k.ID).Scan, &content)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, fmt.Errorf("order %d of %s: %w", k.ID, k.Shop, ErrNotFound)

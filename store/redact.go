@@ -67,12 +67,14 @@ func redactedOrders(t *tx, r Redaction) ([]int64, error) {
 
 func (s *Store) redactOrder(t *tx, k OrderKey, r Redaction, now time.Time) error {
 	var packed []byte
-	if err := t.queryRow(`SELECT coalesce((SELECT content FROM orders WHERE shop = $1 AND id = $2), x'')`, k.Shop, k.ID).Scan(&packed); err != nil {
+	if err := t.queryRow(`SELECT coalesce((SELECT content FROM contents WHERE shop = $1 AND id = $2), x'')`, k.Shop, k.ID).Scan(&packed); err != nil {
 		return err
 	}
 	if len(packed) > 0 {
-		if err := t.exec(`UPDATE orders SET content = $1, redacted_at = $2 WHERE shop = $3 AND id = $4`,
-			s.codec.pack(s.redacted(k, packed, r)), micros(now), k.Shop, k.ID); err != nil {
+		if err := t.exec(`UPDATE contents SET content = $1 WHERE shop = $2 AND id = $3`, s.codec.pack(s.redacted(k, packed, r)), k.Shop, k.ID); err != nil {
+			return err
+		}
+		if err := t.exec(`UPDATE orders SET redacted_at = $1 WHERE shop = $2 AND id = $3`, micros(now), k.Shop, k.ID); err != nil {
 			return err
 		}
 	}

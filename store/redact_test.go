@@ -80,7 +80,7 @@ func found(t *testing.T, s *Store, people ...person) map[string]bool {
 		require.NoError(t, err)
 		look("file"+suffix, content)
 	}
-	for table, column := range map[string]string{"bodies": "body", "orders": "content", "transcripts": "exchanges"} {
+	for table, column := range map[string]string{"bodies": "body", "contents": "content", "transcripts": "exchanges"} {
 		for _, blob := range blobs(t, s, table, column) {
 			plain, err := s.codec.unpack(blob)
 			require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestOfARedactedCustomerNoByteIsLeftAndOfOthersAllIs(t *testing.T) {
 			require.NoError(t, s.Purge(t.Context()))
 		}
 	}
-	everywhere := map[string]bool{"file": true, "file-wal": true, "bodies": true, "orders": true, "transcripts": true}
+	everywhere := map[string]bool{"file": true, "file-wal": true, "bodies": true, "contents": true, "transcripts": true}
 	require.Equal(t, everywhere, found(t, s, gone))
 	before := stored(t, s, 1)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -16,6 +17,11 @@ type Shop struct {
 	PollCursor     time.Time // every change before it has been seen
 	PolledAt       time.Time
 	PollError      string
+	Timezone       string // IANA; empty: not told yet
+	// Changes from CompleteFrom to CompleteThrough were compared on all three
+	// sides; zero: none were.
+	CompleteFrom, CompleteThrough time.Time
+	NumberSeen                    int64 // every order number up to it was heard of, or looked for
 }
 
 // SubscriptionChange is something that was done to a webhook subscription.
@@ -35,13 +41,15 @@ func shopRow(t *tx, shop string) error {
 // Shop returns what is known of a shop; nothing, at first.
 func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 	shop := Shop{Name: name}
-	var uninstalled, subscribed, cursor, polled int64
-	err := s.readers.QueryRowContext(ctx, `SELECT uninstalled_at, subscribed_at, subscribe_error, poll_cursor, polled_at, poll_error
-		FROM shops WHERE shop = $1`, name).Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError)
+	var uninstalled, subscribed, cursor, polled, from, through int64
+	err := s.readers.QueryRowContext(ctx, `SELECT uninstalled_at, subscribed_at, subscribe_error, poll_cursor, polled_at, poll_error,
+			timezone, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
+		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.Timezone, &from, &through, &shop.NumberSeen)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop, nil
 	}
 	shop.UninstalledAt, shop.SubscribedAt, shop.PollCursor, shop.PolledAt = timeOf(uninstalled), timeOf(subscribed), timeOf(cursor), timeOf(polled)
+	shop.CompleteFrom, shop.CompleteThrough = timeOf(from), timeOf(through)
 	return shop, err
 }
 
@@ -104,4 +112,53 @@ func (s *Store) Polled(ctx context.Context, shop string, cursor time.Time, refet
 			poll_cursor = CASE WHEN $2 = '' AND $3 > poll_cursor THEN $3 ELSE poll_cursor END WHERE shop = $4`,
 			micros(now), failure, micros(cursor), shop)
 	})
+}
+
+// InTimezone notes the time zone of a shop, by which its days end.
+func (s *Store) InTimezone(ctx context.Context, shop, zone string) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := shopRow(t, shop); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE shops SET timezone = $1 WHERE shop = $2`, zone, shop)
+	})
+}
+
+// Complete notes that all changes in [from, through) were compared on all three
+// sides. A window that does not begin where the last one ended, or before, leaves
+// a hole: then only it counts as complete.
+func (s *Store) Complete(ctx context.Context, shop string, from, through time.Time) error {
+	return s.writer.apply(ctx, Runs, func(t *tx) error {
+		if err := shopRow(t, shop); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE shops SET
+				complete_from = CASE WHEN complete_through >= $1 THEN min(complete_from, $1) ELSE $1 END,
+				complete_through = max(complete_through, $2)
+			WHERE shop = $3 AND $2 > complete_from`, micros(from), micros(through), shop)
+	})
+}
+
+// NumbersSeen notes up to which order number every order of a shop was heard of,
+// or looked for.
+func (s *Store) NumbersSeen(ctx context.Context, shop string, through int64) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := shopRow(t, shop); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE shops SET number_seen = max(number_seen, $1) WHERE shop = $2`, through, shop)
+	})
+}
+
+// Habit tells how many webhooks came from a shop in each of the hours given.
+func (s *Store) Habit(ctx context.Context, shop string, hours []time.Time) ([]int64, error) {
+	counts := make([]int64, len(hours))
+	for i, hour := range hours {
+		err := s.readers.QueryRowContext(ctx, `SELECT coalesce((SELECT n FROM habits WHERE shop = $1 AND hour = $2), 0)`,
+			shop, micros(hour.Truncate(time.Hour))).Scan(&counts[i])
+		if err != nil {
+			return nil, fmt.Errorf("read the habit of %s: %w", shop, err)
+		}
+	}
+	return counts, nil
 }

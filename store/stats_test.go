@@ -22,7 +22,7 @@ func TestStatsCountWhatIsThere(t *testing.T) {
 func TestStatsOfAnEmptyStoreAreNought(t *testing.T) {
 	st, err := open(t).Stats(t.Context(), noon)
 	require.NoError(t, err)
-	require.Equal(t, Stats{States: map[string]int64{}}, st)
+	require.Equal(t, Stats{States: map[string]int64{}, Gaps: map[string]int64{}}, st)
 }
 
 func TestStatsCountEventsThatAreOfTheHourAndThoseThatWait(t *testing.T) {
@@ -100,9 +100,10 @@ func many(t testing.TB, s *Store, n int) {
 	db := second(t, s.path)
 	for _, statement := range []string{
 		`INSERT INTO events SELECT i, 'acme', 'webhook', 'orders/updated', 'w'||i, 'e'||i, '{"X-Shopify-Api-Version":"2026-10"}', $2 + i, $2 + i + 1000000, 12000 FROM n`,
-		`INSERT INTO orders SELECT 'acme', i, '#'||i, 'v1', 'h', 'EUR', '10.00', 0, i % 1000, $2, $2, 0, 0, 0, 0, $2 + i, i, zeroblob(1500) FROM n`,
+		`INSERT INTO orders SELECT 'acme', i, '#'||i, 'v1', 'h', 'EUR', '10.00', 0, i % 1000, $2, $2, 0, 0, 0, 0, $2 + i, i FROM n`,
+		`INSERT INTO contents SELECT 'acme', i, zeroblob(1500) FROM n`,
 		`INSERT INTO deliveries SELECT 'acme', i, 'books', CASE i % 100 WHEN 0 THEN 'parked' WHEN 1 THEN 'due' ELSE 'delivered' END, 'v1', 'v1', 'v1', 'b', 0, 1, '', 0, 0, '', '', 0,
-			i % 2, $2, $2, $2 + i, $2, 'r', '', '', '', 'SO'||i, '10.00' FROM n`,
+			i % 2, $2, $2, $2 + i, $2, 'r', '', '', '', 'SO'||i, '10.00', $2 FROM n`,
 		`INSERT INTO attempts SELECT i, 'acme', i, 'books', 't', 'deliver', 'ref'||i, 'v1', 'b', $2 + i FROM n`,
 		`INSERT INTO outcomes SELECT i, 'created', '', '', '', 'SO'||i, 1, CASE WHEN i % 10 = 0 THEN $2 + i ELSE 0 END, 1000 FROM n`,
 		`INSERT INTO meta (key, value) SELECT 'intake', CAST(max(i) AS TEXT) FROM n`,

@@ -237,6 +237,8 @@ const (
 	Events     Topic = 1 << iota // something was heard
 	Refetches                    // orders are to be asked for
 	Deliveries                   // deliveries became due or moved on
+	Gaps                         // gaps opened, moved on or closed
+	Runs                         // runs began, went on or ended
 )
 
 // Watch returns a channel that receives after changes of these topics. Changes

@@ -100,6 +100,8 @@ type Stats struct {
 	Failed     int64 // calls in the last hour that did not
 
 	LagP50, LagP99 time.Duration // of the last hour's webhooks, from Triggered-At to received
+
+	Gaps map[string]int64 // open and healing, by kind
 }
 
 // lagSample bounds the webhooks whose lag is looked at: the newest of the last hour.
@@ -139,6 +141,9 @@ func (s *Store) Stats(ctx context.Context, since time.Time) (Stats, error) {
 	if st.States, err = countStates(ctx, tx, deliveries); err != nil {
 		return st, fmt.Errorf("count deliveries: %w", err)
 	}
+	if st.Gaps, err = countBy(ctx, tx, `SELECT kind, count(*) FROM gaps WHERE state IN ('open', 'healing') GROUP BY kind`); err != nil {
+		return st, fmt.Errorf("count gaps: %w", err)
+	}
 	if st.LagP50, st.LagP99, err = webhookLag(ctx, tx, from); err != nil {
 		return st, fmt.Errorf("webhook lag: %w", err)
 	}
@@ -147,26 +152,34 @@ func (s *Store) Stats(ctx context.Context, since time.Time) (Stats, error) {
 
 // countStates counts the states that few rows are in; the rest is delivered.
 func countStates(ctx context.Context, tx *sql.Tx, all int64) (map[string]int64, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT state, count(*) FROM deliveries
+	states, err := countBy(ctx, tx, `SELECT state, count(*) FROM deliveries
 		WHERE state IN ('due', 'sending', 'unknown', 'parked', 'excluded') GROUP BY state`)
+	for _, n := range states {
+		all -= n
+	}
+	if err == nil && all > 0 {
+		states[StateDelivered] = all
+	}
+	return states, err
+}
+
+// countBy reads counts by name.
+func countBy(ctx context.Context, tx *sql.Tx, query string) (map[string]int64, error) {
+	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	states := map[string]int64{}
+	counts := map[string]int64{}
 	for rows.Next() {
-		var state string
+		var name string
 		var n int64
-		if err := rows.Scan(&state, &n); err != nil {
+		if err := rows.Scan(&name, &n); err != nil {
 			return nil, err
 		}
-		states[state] = n
-		all -= n
+		counts[name] = n
 	}
-	if all > 0 {
-		states[StateDelivered] = all
-	}
-	return states, rows.Err()
+	return counts, rows.Err()
 }
 
 // webhookLag is the median and the 99th percentile of the time from Shopify's

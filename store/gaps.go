@@ -1,0 +1,340 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kinds of gaps.
+const (
+	GapMissing      = "missing"      // Shopify has the order, the ERP does not
+	GapStale        = "stale"        // the ERP holds an older version
+	GapMismatch     = "mismatch"     // total or currency differ
+	GapDoubled      = "doubled"      // the ERP holds several live documents
+	GapStuck        = "stuck"        // due or unknown for too long
+	GapParked       = "parked"       // a person must act
+	GapOrphan       = "orphan"       // in the ERP, unknown or deleted in Shopify
+	GapSubscription = "subscription" // a webhook subscription was gone
+	GapSilence      = "silence"      // fewer webhooks than this shop's habit
+)
+
+// States of a gap; doc.go draws them.
+const (
+	GapOpen    = "open"
+	GapHealing = "healing"
+	GapClosed  = "closed"
+	GapIgnored = "ignored"
+)
+
+// Gap is a difference between Shopify, what is known here, and the ERP.
+type Gap struct {
+	ID        int64
+	Shop      string
+	OrderID   int64 // 0: not about one order
+	OrderName string
+	Total     string // of the order, where it is known
+	Currency  string
+	ERP       string
+	Kind      string
+	Subject   string // what else it is about, a webhook topic; empty for an order's
+	State     string
+	About     string // by what the same fault is known again: the version wanted
+	Cause     string // a code word
+	Detail    string // the evidence, in a sentence
+	FoundBy   string
+	RunID     int64     // 0: not found by a run
+	Since     time.Time // when the fault began, as far as is known
+	FirstSeen time.Time
+	LastSeen  time.Time
+	CheckedAt time.Time // when the ERP was last asked about it
+	HealedBy  string
+	ClosedAt  time.Time
+	IgnoredBy string
+	Reason    string // why it is ignored
+	Reopened  int
+	AlertedAt time.Time // when people were last told of it; zero: never
+}
+
+// Key names the order a gap is about.
+func (g Gap) Key() OrderKey { return OrderKey{g.Shop, g.OrderID} }
+
+// GapStep is one thing that happened to a gap.
+type GapStep struct {
+	At     time.Time
+	Step   string // opened, seen, healing, closed, ignored, reopened, alerted
+	By     string
+	Detail string
+}
+
+// FoundGaps notes faults as they were found now. One that is known already is
+// seen again; one that was closed as healed, and is about the very same thing,
+// is opened again, and so is one that was ignored and is about something new.
+// It returns how many are new or were opened again.
+func (s *Store) FoundGaps(ctx context.Context, found ...Gap) (opened int, err error) {
+	err = s.writer.apply(ctx, Gaps, func(t *tx) error {
+		opened = 0
+		for _, g := range found {
+			fresh, err := s.foundGap(t, g)
+			if err != nil {
+				return fmt.Errorf("note a gap of order %d of %s: %w", g.OrderID, g.Shop, err)
+			}
+			if fresh {
+				opened++
+			}
+		}
+		return nil
+	})
+	return opened, err
+}
+
+func (s *Store) foundGap(t *tx, g Gap) (fresh bool, err error) {
+	now := s.now()
+	var id int64
+	var state, about string
+	err = t.queryRow(`SELECT id, state, about FROM gaps WHERE shop = $1 AND order_id = $2 AND kind = $3 AND subject = $4 AND erp = $5
+		ORDER BY state = 'closed', id DESC LIMIT 1`, g.Shop, g.OrderID, g.Kind, g.Subject, g.ERP).Scan(&id, &state, &about)
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && state == GapClosed && about != g.About:
+		return true, newGap(t, g, now)
+	case err != nil:
+		return false, err
+	case state == GapClosed:
+		return true, reopenGap(t, id, g, now, "the fault is back")
+	case state == GapIgnored && about != g.About:
+		return true, reopenGap(t, id, g, now, "the order has changed since it was ignored")
+	}
+	return false, t.exec(`UPDATE gaps SET last_seen = $1, about = $2, detail = $3 WHERE id = $4`, micros(now), g.About, g.Detail, id)
+}
+
+func newGap(t *tx, g Gap, now time.Time) error {
+	since := g.Since
+	if since.IsZero() || since.After(now) {
+		since = now
+	}
+	id, err := t.insert(`INSERT INTO gaps (shop, order_id, erp, kind, subject, state, about, cause, detail, found_by, run_id, since,
+			first_seen, last_seen, checked_at, healed_by, closed_at, ignored_by, reason, reopened, alerted_at)
+		VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $12, 0, '', 0, '', '', 0, 0)`,
+		g.Shop, g.OrderID, g.ERP, g.Kind, g.Subject, g.About, g.Cause, g.Detail, g.FoundBy, g.RunID, micros(since), micros(now))
+	if err != nil {
+		return err
+	}
+	return gapStep(t, id, now, "opened", g.FoundBy, g.Detail)
+}
+
+func reopenGap(t *tx, id int64, g Gap, now time.Time, why string) error {
+	if err := t.exec(`UPDATE gaps SET state = 'open', about = $1, cause = $2, detail = $3, last_seen = $4, checked_at = 0, healed_by = '', closed_at = 0,
+			ignored_by = '', reason = '', reopened = reopened + 1, alerted_at = 0 WHERE id = $5`,
+		g.About, g.Cause, g.Detail, micros(now), id); err != nil {
+		return err
+	}
+	return gapStep(t, id, now, "reopened", g.FoundBy, why+": "+g.Detail)
+}
+
+func gapStep(t *tx, id int64, at time.Time, step, by, detail string) error {
+	return t.exec(`INSERT INTO gap_steps (gap_id, at, step, by, detail) VALUES ($1, $2, $3, $4, $5)`, id, micros(at), step, by, detail)
+}
+
+// HealGaps notes that something was started that should close these gaps.
+func (s *Store) HealGaps(ctx context.Context, by, how string, ids ...int64) error {
+	now := s.now()
+	return s.writer.apply(ctx, Gaps, func(t *tx) error {
+		for _, id := range ids {
+			n, err := t.changed(`UPDATE gaps SET state = 'healing', ignored_by = '', reason = '', checked_at = 0 WHERE id = $1 AND state IN ('open', 'healing', 'ignored')`, id)
+			if err != nil || n == 0 {
+				return err
+			}
+			if err := gapStep(t, id, now, "healing", by, how); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// CloseGap notes what healed a gap. Closing one that is closed changes nothing.
+func (s *Store) CloseGap(ctx context.Context, id int64, healedBy string) error {
+	now := s.now()
+	return s.writer.apply(ctx, Gaps, func(t *tx) error {
+		n, err := t.changed(`UPDATE gaps SET state = 'closed', healed_by = $1, closed_at = $2, checked_at = $2, ignored_by = '', reason = ''
+			WHERE id = $3 AND state <> 'closed'`, healedBy, micros(now), id)
+		if err != nil || n == 0 {
+			return err
+		}
+		return gapStep(t, id, now, "closed", healedBy, "")
+	})
+}
+
+// CheckedGap notes that the ERP was asked about a gap, and what still keeps it open.
+func (s *Store) CheckedGap(ctx context.Context, id int64, detail string) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		return t.exec(`UPDATE gaps SET checked_at = $1, last_seen = $1, detail = $2 WHERE id = $3`, micros(s.now()), detail, id)
+	})
+}
+
+// IgnoreGap notes who ignores a gap, and why. It says whether there was a gap to ignore.
+func (s *Store) IgnoreGap(ctx context.Context, id int64, by, reason string) (done bool, err error) {
+	now := s.now()
+	err = s.writer.apply(ctx, Gaps, func(t *tx) error {
+		n, err := t.changed(`UPDATE gaps SET state = 'ignored', ignored_by = $1, reason = $2 WHERE id = $3 AND state IN ('open', 'healing', 'ignored')`, by, reason, id)
+		if done = n > 0; err != nil || !done {
+			return err
+		}
+		return gapStep(t, id, now, "ignored", by, reason)
+	})
+	return done, err
+}
+
+// CauseOfGap notes what later became known of why a gap arose.
+func (s *Store) CauseOfGap(ctx context.Context, id int64, cause, detail string) error {
+	now := s.now()
+	return s.writer.apply(ctx, Gaps, func(t *tx) error {
+		if err := t.exec(`UPDATE gaps SET cause = $1 WHERE id = $2`, cause, id); err != nil {
+			return err
+		}
+		return gapStep(t, id, now, "seen", "", detail)
+	})
+}
+
+// GapFilter narrows a list of gaps; zero fields don't.
+type GapFilter struct {
+	Shop    string
+	Kind    string
+	State   string // or "live": open, healing or ignored; "closed" for what healed
+	OrderID int64
+	From    time.Time // first seen from here on
+	To      time.Time // first seen before it
+	Before  int64     // only gaps with a smaller id: the cursor
+	Limit   int
+}
+
+// Live is the state of a GapFilter for gaps that are open or healing.
+const Live = "live"
+
+// Gaps lists gaps, newest first.
+func (s *Store) Gaps(ctx context.Context, f GapFilter) ([]Gap, error) {
+	query, args := f.query()
+	return s.gaps(ctx, query, args...)
+}
+
+const gapColumns = `g.id, g.shop, g.order_id, coalesce(o.name, ''), coalesce(o.total, ''), coalesce(o.currency, ''), g.erp, g.kind, g.subject, g.state,
+	g.about, g.cause, g.detail, g.found_by, g.run_id, g.since, g.first_seen, g.last_seen, g.checked_at, g.healed_by, g.closed_at, g.ignored_by, g.reason,
+	g.reopened, g.alerted_at`
+
+const fromGaps = ` FROM gaps g LEFT JOIN orders o ON o.shop = g.shop AND o.id = g.order_id`
+
+func (f GapFilter) query() (string, []any) {
+	var w where
+	if f.Shop != "" {
+		w.and("g.shop = ?", f.Shop)
+	}
+	if f.Kind != "" {
+		w.and("g.kind = ?", f.Kind)
+	}
+	switch f.State {
+	case "":
+	case Live:
+		w.and("g.state IN ('open', 'healing')")
+	default:
+		w.and("g.state = ?", f.State)
+	}
+	if f.OrderID != 0 {
+		w.and("g.order_id = ?", f.OrderID)
+	}
+	if !f.From.IsZero() {
+		w.and("g.first_seen >= ?", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		w.and("g.first_seen < ?", micros(f.To))
+	}
+	if f.Before != 0 {
+		w.and("g.id < ?", f.Before)
+	}
+	return w.list(`SELECT `+gapColumns+fromGaps, "g.id DESC", f.Limit)
+}
+
+func (s *Store) gaps(ctx context.Context, query string, args ...any) ([]Gap, error) {
+	rows, err := s.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list gaps: %w", err)
+	}
+	defer rows.Close()
+	var gaps []Gap
+	for rows.Next() {
+		var g Gap
+		var since, first, last, checked, closed, alerted int64
+		if err := rows.Scan(&g.ID, &g.Shop, &g.OrderID, &g.OrderName, &g.Total, &g.Currency, &g.ERP, &g.Kind, &g.Subject, &g.State,
+			&g.About, &g.Cause, &g.Detail, &g.FoundBy, &g.RunID, &since, &first, &last, &checked, &g.HealedBy, &closed, &g.IgnoredBy, &g.Reason,
+			&g.Reopened, &alerted); err != nil {
+			return nil, err
+		}
+		g.Since, g.FirstSeen, g.LastSeen, g.CheckedAt, g.ClosedAt, g.AlertedAt = timeOf(since), timeOf(first), timeOf(last), timeOf(checked), timeOf(closed), timeOf(alerted)
+		gaps = append(gaps, g)
+	}
+	return gaps, rows.Err()
+}
+
+// Gap returns one gap, or ErrNotFound.
+func (s *Store) Gap(ctx context.Context, id int64) (Gap, error) {
+	gaps, err := s.gaps(ctx, `SELECT `+gapColumns+fromGaps+` WHERE g.id = $1`, id)
+	if err == nil && len(gaps) == 0 {
+		return Gap{}, fmt.Errorf("gap %d: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Gap{}, err
+	}
+	return gaps[0], nil
+}
+
+// SettledGaps lists gaps whose order is at rest since the ERP was last asked
+// about it: what was to heal them has been done, so the ERP can tell whether it did.
+func (s *Store) SettledGaps(ctx context.Context, limit int) ([]Gap, error) {
+	return s.gaps(ctx, `SELECT `+gapColumns+` FROM gaps g JOIN deliveries d ON d.shop = g.shop AND d.order_id = g.order_id AND d.erp = g.erp
+			LEFT JOIN orders o ON o.shop = g.shop AND o.id = g.order_id
+		WHERE g.state IN ('open', 'healing') AND g.order_id <> 0 AND d.state IN ('delivered', 'excluded') AND d.changed_at >= g.checked_at AND g.checked_at < $1
+		ORDER BY g.id LIMIT $2`, micros(s.now()), limit)
+}
+
+// GapSteps lists what happened to a gap, oldest first.
+func (s *Store) GapSteps(ctx context.Context, id int64) ([]GapStep, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT at, step, by, detail FROM gap_steps WHERE gap_id = $1 ORDER BY id`, id)
+	if err != nil {
+		return nil, fmt.Errorf("list the steps of gap %d: %w", id, err)
+	}
+	defer rows.Close()
+	var steps []GapStep
+	for rows.Next() {
+		var at int64
+		var g GapStep
+		if err := rows.Scan(&at, &g.Step, &g.By, &g.Detail); err != nil {
+			return nil, err
+		}
+		g.At = timeOf(at)
+		steps = append(steps, g)
+	}
+	return steps, rows.Err()
+}
+
+// Stuck lists deliveries that are due, being sent or unknown since before a
+// moment, oldest first, and have no live gap of that kind yet.
+func (s *Store) Stuck(ctx context.Context, before time.Time, limit int) ([]Delivery, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d
+		WHERE d.state IN ('due', 'sending', 'unknown') AND d.since < $1 AND NOT EXISTS (SELECT 1 FROM gaps g
+			WHERE g.shop = d.shop AND g.order_id = d.order_id AND g.kind = 'stuck' AND g.subject = '' AND g.erp = d.erp AND g.state <> 'closed')
+		ORDER BY d.since LIMIT $2`, micros(before), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries that wait too long: %w", err)
+	}
+	defer rows.Close()
+	var stuck []Delivery
+	for rows.Next() {
+		d, err := scanDelivery(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		stuck = append(stuck, d)
+	}
+	return stuck, rows.Err()
+}

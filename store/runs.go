@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kinds of runs.
+const (
+	RunPoll      = "poll"      // what changed lately? Kept where it found something or failed
+	RunReconcile = "reconcile" // the three sides over a window
+	RunDeep      = "deep"      // the same over 60 days
+	RunDay       = "day"       // the same over the orders of one day of the shop
+	RunBackfill  = "backfill"  // orders of the past
+)
+
+// States of a run.
+const (
+	RunRunning = "running"
+	RunDone    = "done"
+	RunPartial = "partial" // a side could not be read: nothing was closed, nothing counts as checked
+	RunFailed  = "failed"
+	RunStopped = "stopped" // the process ended, or somebody stopped it
+)
+
+// Run is one pass of work over a window.
+type Run struct {
+	ID        int64
+	Shop      string
+	Kind      string
+	State     string
+	By        string
+	From, To  time.Time
+	Heal      bool
+	StartedAt time.Time
+	EndedAt   time.Time       // zero: under way
+	Done      int64           // orders worked through
+	Total     int64           // of so many; 0: not known
+	Found     int64           // gaps found
+	Data      json.RawMessage // the balance, or where a backfill goes on
+	Note      string          // what went wrong, or could not be seen
+}
+
+// ErrRunning says that a run over the same window is under way.
+var ErrRunning = errors.New("the same run is under way already")
+
+// BeginRun notes that a run begins and sets its ID.
+func (s *Store) BeginRun(ctx context.Context, r *Run) error {
+	r.State, r.StartedAt = RunRunning, s.now()
+	return s.writer.apply(ctx, Runs, func(t *tx) error {
+		busy, err := t.exists(`SELECT 1 FROM runs WHERE shop = $1 AND kind = $2 AND from_at = $3 AND to_at = $4 AND state = 'running'`,
+			r.Shop, r.Kind, micros(r.From), micros(r.To))
+		if err != nil {
+			return err
+		}
+		if busy {
+			return ErrRunning
+		}
+		r.ID, err = t.insert(`INSERT INTO runs (shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note)
+			VALUES ($1, $2, 'running', $3, $4, $5, $6, $7, 0, $8, $9, 0, $10, '')`,
+			r.Shop, r.Kind, r.By, micros(r.From), micros(r.To), flag(r.Heal), micros(r.StartedAt), r.Done, r.Total, jsonText(r.Data))
+		return err
+	})
+}
+
+// SaveRun notes how far a run has come, or how it ended where its state says so.
+func (s *Store) SaveRun(ctx context.Context, r *Run) error {
+	if r.State != RunRunning && r.EndedAt.IsZero() {
+		r.EndedAt = s.now()
+	}
+	return s.writer.apply(ctx, Runs, func(t *tx) error {
+		return t.exec(`UPDATE runs SET state = $1, ended_at = $2, done = $3, total = $4, found = $5, data = $6, note = $7 WHERE id = $8`,
+			r.State, micros(r.EndedAt), r.Done, r.Total, r.Found, jsonText(r.Data), r.Note, r.ID)
+	})
+}
+
+// StopRuns ends the runs that a process left behind, backfills excepted: those go on.
+func (s *Store) StopRuns(ctx context.Context) error {
+	return s.writer.apply(ctx, Runs, func(t *tx) error {
+		return t.exec(`UPDATE runs SET state = 'stopped', ended_at = $1, note = 'Gapless was stopped meanwhile' WHERE state = 'running' AND kind <> 'backfill'`,
+			micros(s.now()))
+	})
+}
+
+func jsonText(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "{}"
+	}
+	return string(raw)
+}
+
+// RunFilter narrows a list of runs; zero fields don't.
+type RunFilter struct {
+	Shop   string
+	Kind   string
+	State  string
+	Before int64
+	Limit  int
+}
+
+const runColumns = `r.id, r.shop, r.kind, r.state, r.by, r.from_at, r.to_at, r.heal, r.started_at, r.ended_at, r.done, r.total, r.found, r.data, r.note`
+
+// Runs lists runs, newest first.
+func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
+	var w where
+	if f.Shop != "" {
+		w.and("r.shop = ?", f.Shop)
+	}
+	if f.Kind != "" {
+		w.and("r.kind = ?", f.Kind)
+	}
+	if f.State != "" {
+		w.and("r.state = ?", f.State)
+	}
+	if f.Before != 0 {
+		w.and("r.id < ?", f.Before)
+	}
+	query, args := w.list(`SELECT `+runColumns+` FROM runs r`, "r.id DESC", f.Limit)
+	rows, err := s.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	defer rows.Close()
+	var runs []Run
+	for rows.Next() {
+		r, err := scanRun(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, rows.Err()
+}
+
+// Run returns one run, or ErrNotFound.
+func (s *Store) Run(ctx context.Context, id int64) (Run, error) {
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.id = $1`, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("run %d: %w", id, ErrNotFound)
+	}
+	return r, err
+}
+
+// LastRun returns the newest run of a kind that ended well, or ErrNotFound.
+func (s *Store) LastRun(ctx context.Context, shop, kind string) (Run, error) {
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.shop = $1 AND r.kind = $2 AND r.state = 'done'
+		ORDER BY r.id DESC LIMIT 1`, shop, kind).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
+	}
+	return r, err
+}
+
+func scanRun(scan func(...any) error) (Run, error) {
+	var r Run
+	var from, to, started, ended int64
+	var data string
+	err := scan(&r.ID, &r.Shop, &r.Kind, &r.State, &r.By, &from, &to, &r.Heal, &started, &ended, &r.Done, &r.Total, &r.Found, &data, &r.Note)
+	r.From, r.To, r.StartedAt, r.EndedAt, r.Data = timeOf(from), timeOf(to), timeOf(started), timeOf(ended), json.RawMessage(data)
+	return r, err
+}

@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// Standing is what is known of one order and of its document in the ERP: one
+// line of the comparison with Shopify and the ERP.
+type Standing struct {
+	OrderKey
+	Name        string
+	Version     string
+	Currency    string
+	Total       string
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	CancelledAt time.Time
+	DeletedAt   time.Time
+	ERP         string // empty: no delivery
+	State       string
+	Wanted      string
+	Held        string
+	Present     bool // a document was seen in the ERP
+	Since       time.Time
+	ChangedAt   time.Time
+	WrittenAt   time.Time // when a call of ours last changed the document
+	Rule        string
+	Reason      string
+	ERPTotal    string
+}
+
+// Axis says by which time orders fall into a window.
+type Axis int
+
+// Axes.
+const (
+	ByUpdated Axis = iota
+	ByCreated
+)
+
+// standingPage is how many orders are read at once: short enough not to hold up
+// checkpoints.
+const standingPage = 5000
+
+const standingColumns = `o.shop, o.id, o.name, o.version, o.currency, o.total, o.created_at, o.updated_at, o.cancelled_at, o.deleted_at,
+	coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.present, 0), coalesce(d.since, 0),
+	coalesce(d.changed_at, 0), coalesce(d.written_at, 0), coalesce(d.rule, ''), coalesce(d.reason, ''), coalesce(d.erp_total, '')`
+
+const fromStandings = ` FROM orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id AND d.erp = $1`
+
+// A window of a few days is found by its index; one that takes in most orders is
+// read along the primary key.
+var standings = map[bool]map[Axis]string{
+	false: {
+		ByUpdated: `SELECT ` + standingColumns + fromStandings + ` WHERE o.shop = $2 AND o.updated_at >= $3 AND o.updated_at < $4 AND o.id > $5 ORDER BY o.id LIMIT $6`,
+		ByCreated: `SELECT ` + standingColumns + fromStandings + ` WHERE o.shop = $2 AND o.created_at >= $3 AND o.created_at < $4 AND o.id > $5 ORDER BY o.id LIMIT $6`,
+	},
+	true: {
+		ByUpdated: `SELECT ` + standingColumns + fromStandings + ` WHERE o.shop = $2 AND +o.updated_at >= $3 AND +o.updated_at < $4 AND o.id > $5 ORDER BY o.id LIMIT $6`,
+		ByCreated: `SELECT ` + standingColumns + fromStandings + ` WHERE o.shop = $2 AND +o.created_at >= $3 AND +o.created_at < $4 AND o.id > $5 ORDER BY o.id LIMIT $6`,
+	},
+}
+
+// wideWindow is from where on a window is read along the primary key.
+const wideWindow = 7 * 24 * time.Hour
+
+// Standings reads what is known of a shop's orders whose time lies in [from,
+// to), and of their documents in erp, by ascending id, a page at a time.
+func (s *Store) Standings(ctx context.Context, shop, erp string, by Axis, from, to time.Time) iter.Seq2[Standing, error] {
+	query := standings[to.Sub(from) > wideWindow][by]
+	return func(yield func(Standing, error) bool) {
+		for after := int64(-1 << 62); ; {
+			page, err := s.standings(ctx, query, erp, shop, micros(from), micros(to), after, standingPage)
+			if err != nil {
+				yield(Standing{}, fmt.Errorf("read what is known of the orders of %s: %w", shop, err))
+				return
+			}
+			for _, st := range page {
+				if !yield(st, nil) {
+					return
+				}
+			}
+			if len(page) < standingPage {
+				return
+			}
+			after = page[len(page)-1].ID
+		}
+	}
+}
+
+// StandingsOf reads what is known of the orders named; those that are not known
+// are left out.
+func (s *Store) StandingsOf(ctx context.Context, erp string, keys []OrderKey) (map[OrderKey]Standing, error) {
+	known := make(map[OrderKey]Standing, len(keys))
+	for _, k := range keys {
+		found, err := s.standings(ctx, `SELECT `+standingColumns+fromStandings+` WHERE o.shop = $2 AND o.id = $3`, erp, k.Shop, k.ID)
+		if err != nil {
+			return nil, fmt.Errorf("read what is known of order %d of %s: %w", k.ID, k.Shop, err)
+		}
+		for _, st := range found {
+			known[k] = st
+		}
+	}
+	return known, nil
+}
+
+func (s *Store) standings(ctx context.Context, query string, args ...any) ([]Standing, error) {
+	rows, err := s.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []Standing
+	for rows.Next() {
+		var st Standing
+		var created, updated, cancelled, deleted, since, changed, written int64
+		if err := rows.Scan(&st.Shop, &st.ID, &st.Name, &st.Version, &st.Currency, &st.Total, &created, &updated, &cancelled, &deleted,
+			&st.ERP, &st.State, &st.Wanted, &st.Held, &st.Present, &since, &changed, &written, &st.Rule, &st.Reason, &st.ERPTotal); err != nil {
+			return nil, err
+		}
+		st.CreatedAt, st.UpdatedAt, st.CancelledAt, st.DeletedAt = timeOf(created), timeOf(updated), timeOf(cancelled), timeOf(deleted)
+		st.Since, st.ChangedAt, st.WrittenAt = timeOf(since), timeOf(changed), timeOf(written)
+		all = append(all, st)
+	}
+	return all, rows.Err()
+}
