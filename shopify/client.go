@@ -1,6 +1,7 @@
 package shopify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,14 +40,17 @@ type ClientConfig struct {
 // lets urgent queries go first, and repeats what failed for a moment. It is safe
 // for concurrent use.
 type Client struct {
-	domain  string
-	version string
-	http    *http.Client
-	budget  *budget
-	wait    func(context.Context, time.Duration) error
-	jitter  func() float64
-	log     *slog.Logger
-	seen    atomic.Pointer[string]
+	domain   string
+	version  string
+	http     *http.Client
+	files    *http.Client  // of bulk operations; knows no token
+	pretend  bool          // api_url is set
+	patience time.Duration // with a file that stands still
+	budget   *budget
+	wait     func(context.Context, time.Duration) error
+	jitter   func() float64
+	log      *slog.Logger
+	seen     atomic.Pointer[string]
 }
 
 // NewClient makes a client. It sends nothing yet.
@@ -76,6 +80,9 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	files := inner
+	files.Timeout = 0 // a large file takes its time
+	c.files, c.patience, c.pretend = &files, cmp.Or(inner.Timeout, defaultTimeout), cfg.APIURL != ""
 	outer := inner
 	outer.Timeout = 0 // transport keeps it: go-shopify forgets to close the body that would stop its timer
 	outer.Transport = &transport{client: c, base: base, tokens: tokens, next: roundTripper(inner), timeout: inner.Timeout}
@@ -83,9 +90,12 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	return c, nil
 }
 
+// defaultTimeout is how long an answer may take.
+const defaultTimeout = 30 * time.Second
+
 func setDefaults(cfg *ClientConfig) {
 	if cfg.HTTP == nil {
-		cfg.HTTP = &http.Client{Timeout: 30 * time.Second}
+		cfg.HTTP = &http.Client{Timeout: defaultTimeout}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -181,15 +191,6 @@ func (c *Client) Shop(ctx context.Context) (Shop, error) {
 		out.Scopes = append(out.Scopes, scope.text("handle"))
 	}
 	return out, nil
-}
-
-// ask runs a document and reads its data. Data with holes is an error here.
-func (c *Client) ask(ctx context.Context, doc document, vars map[string]any, p Priority) (node, error) {
-	data, err := c.run(ctx, doc, vars, p)
-	if err != nil {
-		return node{}, err
-	}
-	return parseObject(data)
 }
 
 // gid is the global id of an object: gid://shopify/Order/1.

@@ -57,7 +57,7 @@ func open(t *testing.T, opt shopifytest.Options) (*shopifytest.Shop, *shopify.Cl
 func TestPretendShopIsReadThroughAllFaults(t *testing.T) {
 	shop, client, clock := open(t, shopifytest.Options{})
 	all := shop.Orders()
-	to := clock.Now().Add(time.Hour)
+	window := shopify.Window{From: clock.Now().Add(-time.Hour), To: clock.Now().Add(time.Hour)}
 
 	about, err := client.Shop(t.Context())
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestPretendShopIsReadThroughAllFaults(t *testing.T) {
 	require.Equal(t, "2026-10", client.SeenVersion())
 
 	shop.RevokeTokens()
-	n, exact, err := client.OrdersCount(t.Context(), to.Add(-2*time.Hour), to)
+	n, exact, err := client.OrdersCount(t.Context(), window)
 	require.NoError(t, err)
 	require.True(t, exact)
 	require.Equal(t, len(all), n)
@@ -74,7 +74,7 @@ func TestPretendShopIsReadThroughAllFaults(t *testing.T) {
 	shop.Break(2, shopifytest.Outage{Status: 502})
 	shop.Break(1, shopifytest.Outage{Cut: true})
 	var ids []int64
-	require.NoError(t, client.OrdersUpdated(t.Context(), to.Add(-2*time.Hour), to, shopify.Reconcile, func(page []shopify.OrderHead) error {
+	require.NoError(t, client.Orders(t.Context(), window, shopify.Reconcile, func(page []shopify.OrderHead) error {
 		for _, head := range page {
 			ids = append(ids, head.ID)
 		}

@@ -7,7 +7,10 @@ var documentFiles embed.FS
 
 // document is one GraphQL document of the graphql folder. A test holds each
 // against Shopify's official schema.
-type document struct{ name, text string }
+type document struct {
+	name, text string
+	once       bool // it must not be repeated where its answer was lost
+}
 
 var (
 	orderDocument        = mustDocument("order")
@@ -21,6 +24,11 @@ var (
 	subscriptionCreation = mustDocument("subscription_create")
 	subscriptionUpdate   = mustDocument("subscription_update")
 	subscriptionDeletion = mustDocument("subscription_delete")
+	bulkOrdersDocument   = mustDocument("bulk_orders")
+	bulkOperationByID    = mustDocument("bulk_operation")
+	bulkOperationsList   = mustDocument("bulk_operations")
+	bulkCancellation     = mustDocument("bulk_cancel")
+	bulkRunning          = document{name: "bulk_run", text: mustDocument("bulk_run").text, once: true}
 )
 
 // mustDocument reads an embedded document; a missing one is a mistake of the

@@ -10,14 +10,10 @@ import (
 	"unicode"
 )
 
-var (
-	// ErrNotFound: Shopify knows no such order, or does not show it to this
-	// token. Orders older than 60 days need the scope read_all_orders, so this
-	// alone never means that an order was deleted.
-	ErrNotFound = errors.New("shopify: no such order, or it is hidden from this token (orders older than 60 days need the scope read_all_orders)")
-	// ErrWindowTooLarge: Shopify lists at most 25,000 objects for one query.
-	ErrWindowTooLarge = errors.New("shopify: more than 25,000 orders were updated in this window; take a shorter one")
-)
+// ErrNotFound: Shopify knows no such order, or does not show it to this token.
+// Orders older than 60 days need the scope read_all_orders, so this alone never
+// means that an order was deleted.
+var ErrNotFound = errors.New("shopify: no such order, or it is hidden from this token (orders older than 60 days need the scope read_all_orders)")
 
 // Error codes of Shopify's GraphQL API,
 // https://shopify.dev/docs/api/admin-graphql#status-and-error-codes.

@@ -53,7 +53,7 @@ func (c *Client) run(ctx context.Context, doc document, vars map[string]any, p P
 			throttles++
 		case errors.As(err, &refusal) && refusal.Partial:
 			return got.Data, err
-		case errors.As(err, &refusal) && !refusal.Temporary(), failures == maxRetries:
+		case errors.As(err, &refusal) && !refusal.Temporary(), failures == maxRetries, doc.once:
 			return nil, err
 		default:
 			pause = c.backoff(refusal, failures)

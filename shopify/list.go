@@ -4,154 +4,150 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
-
-	"github.com/shopspring/decimal"
 )
 
 const (
 	pageSize     = 250    // the most that Shopify lists at once
 	maxListed    = 25_000 // the most that it lists for one query
-	headsByIDMax = 100
+	maxIdlePages = 5      // pages in a row that bring nothing new, though more are announced
 )
 
-// OrderHead is what a light list tells of an order.
-type OrderHead struct {
-	ID          int64
-	Name        string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	CancelledAt *time.Time
-	Test        bool
-	Currency    string          // of the shop
-	Total       decimal.Decimal // worth now, shop money
-}
-
-// OrdersUpdated lists the orders whose updated_at is in [from, to), oldest
-// first, a page at a time, and stops at the first error of page. An order that
-// is updated meanwhile may come twice or, having left the window, not at all.
-// Shopify's search index runs some seconds behind: let windows overlap. Windows
-// with more than 25,000 orders end in ErrWindowTooLarge.
-func (c *Client) OrdersUpdated(ctx context.Context, from, to time.Time, p Priority, page func([]OrderHead) error) error {
-	vars := map[string]any{"query": updatedIn(from, to), "first": pageSize}
-	for listed := 0; ; {
-		orders, err := c.ordersPage(ctx, vars, p)
+// Orders lists the heads of a window's orders by ascending id, each once, a page
+// at a time, and stops at the first error of page. Changes meanwhile move no
+// order in the list; they may take it out of the window or into it, and
+// Shopify's search index runs some seconds behind: let windows overlap. A field
+// that Shopify withholds is an error that names it, a Partial *APIError: a head
+// with a hole could be taken for an order without worth.
+func (c *Client) Orders(ctx context.Context, w Window, p Priority, page func([]OrderHead) error) error {
+	l := &listing{client: c, search: w.search(), priority: p, size: pageSize}
+	for {
+		orders, err := l.ask(ctx)
 		if err != nil {
-			return fmt.Errorf("listing orders updated %s: %w", vars["query"], err)
+			return fmt.Errorf("listing orders %s: %w", l.search, err)
 		}
-		heads, err := heads(orders)
+		fresh, err := l.fresh(orders)
 		if err != nil {
 			return err
 		}
-		if listed += len(heads); listed > maxListed {
-			return ErrWindowTooLarge
+		if len(fresh) > 0 {
+			if err := page(fresh); err != nil {
+				return err
+			}
 		}
-		if err := page(heads); err != nil {
-			return err
+		if l.listed >= maxListed {
+			continue // whatever the page says: only this query ends here
 		}
 		if !more(orders) {
 			return nil
 		}
-		if listed >= maxListed {
-			return ErrWindowTooLarge
+		if err := l.advance(orders, len(fresh) > 0); err != nil {
+			return err
 		}
-		cursor := orders.object("pageInfo").text("endCursor")
-		if cursor == "" || cursor == vars["after"] {
-			return errors.New("shopify: a page of orders names no cursor for the next one")
-		}
-		vars["after"] = cursor
 	}
 }
 
-// ordersPage asks for a page, and for ever smaller ones while it is too dear.
-func (c *Client) ordersPage(ctx context.Context, vars map[string]any, p Priority) (node, error) {
+// listing is how far Orders has come.
+type listing struct {
+	client   *Client
+	search   string
+	priority Priority
+	size     int // of the next page
+
+	after  string         // cursor; empty on the first page of a query
+	floor  int64          // the query lists ids from here on; 0: all
+	listed int            // by this query
+	last   int64          // the highest id so far
+	page   map[int64]bool // the ids of the last page
+	idle   int            // pages in a row that brought nothing
+}
+
+// ask asks for a page, and for ever smaller ones while it is too dear.
+func (l *listing) ask(ctx context.Context) (node, error) {
 	for {
-		data, err := c.ask(ctx, ordersPageDocument, vars, p)
+		data, err := l.client.ask(ctx, ordersPageDocument, l.vars(), l.priority)
 		var refusal *APIError
-		size := vars["first"].(int)
-		if errors.As(err, &refusal) && refusal.has(codeMaxCost) && size > 1 {
-			vars["first"] = size / 2
+		if errors.As(err, &refusal) && refusal.has(codeMaxCost) && l.size > 1 {
+			l.size /= 2
 			continue
 		}
 		return data.object("orders"), err
 	}
 }
 
-// OrdersCount counts the orders updated in [from, to). Where exact is false
-// there are at least n.
-func (c *Client) OrdersCount(ctx context.Context, from, to time.Time) (n int, exact bool, err error) {
-	data, err := c.ask(ctx, ordersCountDocument, map[string]any{"query": updatedIn(from, to)}, Reconcile)
+// vars asks for the next page. One query lists so many orders and no more, so
+// the rest is listed by a new one from the next id on. Shopify's search has a
+// filter for a range of ids (`id:>=1234`), see the argument query in
+// https://shopify.dev/docs/api/admin-graphql/2026-10/queries/orders.
+func (l *listing) vars() map[string]any {
+	if l.listed+l.size > maxListed {
+		l.after, l.listed, l.floor = "", 0, l.last+1
+	}
+	vars := map[string]any{"query": l.search, "first": l.size}
+	if l.floor > 0 {
+		vars["query"] = fmt.Sprintf("%s AND id:>=%d", l.search, l.floor)
+	}
+	if l.after != "" {
+		vars["after"] = l.after
+	}
+	return vars
+}
+
+// fresh reads a page and leaves out what the page before told. Ids must ascend:
+// a list in any other order could skip orders and nobody would see it.
+func (l *listing) fresh(orders node) ([]OrderHead, error) {
+	all, err := heads(orders)
 	if err != nil {
-		return 0, false, fmt.Errorf("counting orders: %w", err)
+		return nil, err
+	}
+	l.listed += len(all)
+	var fresh []OrderHead
+	before, page := l.page, map[int64]bool{}
+	for _, h := range all {
+		switch {
+		case h.ID > l.last:
+			l.last = h.ID
+			fresh = append(fresh, h)
+		case !before[h.ID] && !page[h.ID]:
+			return nil, fmt.Errorf("shopify: the list of orders goes back from id %d to %d, so it may not be whole", l.last, h.ID)
+		}
+		page[h.ID] = true
+	}
+	if len(fresh) > 0 {
+		l.page = page
+	}
+	return fresh, nil
+}
+
+// advance goes behind a page. One without anything new is passed over, or asked
+// for again where it names no place to go on from.
+func (l *listing) advance(orders node, progress bool) error {
+	cursor := orders.object("pageInfo").text("endCursor")
+	if progress {
+		if cursor == "" || cursor == l.after {
+			return errors.New("shopify: a page of orders names no cursor for the next one")
+		}
+		l.after, l.idle = cursor, 0
+		return nil
+	}
+	if l.idle++; l.idle > maxIdlePages {
+		return fmt.Errorf("shopify: more orders are said to follow id %d, but %d pages in a row brought none", l.last, l.idle)
+	}
+	if cursor != "" {
+		l.after = cursor
+	}
+	return nil
+}
+
+// OrdersCount counts a window's orders. Where exact is false there are at least
+// n.
+func (c *Client) OrdersCount(ctx context.Context, w Window) (n int, exact bool, err error) {
+	data, err := c.ask(ctx, ordersCountDocument, map[string]any{"query": w.search()}, Reconcile)
+	if err != nil {
+		return 0, false, fmt.Errorf("counting orders %s: %w", w.search(), err)
 	}
 	count := data.object("ordersCount")
 	if !count.has("count") {
 		return 0, false, errors.New("counting orders: Shopify answered without a count")
 	}
 	return int(count.integer("count")), count.word("precision") == "exact", nil
-}
-
-// OrdersByID reads the heads of some orders past the search index and its lag.
-// Orders that Shopify does not show are left out.
-func (c *Client) OrdersByID(ctx context.Context, ids []int64, p Priority) ([]OrderHead, error) {
-	var all []OrderHead
-	for some := range slices.Chunk(ids, headsByIDMax) {
-		gids := make([]string, len(some))
-		for i, id := range some {
-			gids[i] = gid("Order", id)
-		}
-		data, err := c.ask(ctx, ordersByIDsDocument, map[string]any{"ids": gids}, p)
-		if err != nil {
-			return nil, fmt.Errorf("reading %d orders by id: %w", len(some), err)
-		}
-		found, err := heads(data)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
-	}
-	return all, nil
-}
-
-// updatedIn is the search for a window. The times must be quoted: unquoted,
-// Shopify ignores the time of day and takes the shop's zone. It knows whole
-// seconds, so the window is widened to them.
-func updatedIn(from, to time.Time) string {
-	end := to.UTC().Truncate(time.Second)
-	if end.Before(to) {
-		end = end.Add(time.Second)
-	}
-	return fmt.Sprintf("updated_at:>='%s' AND updated_at:<'%s'",
-		from.UTC().Format(time.RFC3339), end.Format(time.RFC3339))
-}
-
-// heads reads the nodes of a list.
-func heads(list node) ([]OrderHead, error) {
-	if !list.has("nodes") {
-		return nil, errors.New("shopify: the answer came without its orders")
-	}
-	out := each(list.objects("nodes"), head)
-	for _, h := range out {
-		if h.ID == 0 || h.UpdatedAt.IsZero() {
-			return nil, errors.New("shopify: a listed order has no id or updatedAt")
-		}
-	}
-	if list.faults != nil && len(*list.faults) > 0 {
-		return nil, fmt.Errorf("shopify: a listed order's %s is not a number", (*list.faults)[0])
-	}
-	return out, nil
-}
-
-func head(n node) OrderHead {
-	return OrderHead{
-		ID:          n.id("id"),
-		Name:        n.text("name"),
-		CreatedAt:   n.at("createdAt"),
-		UpdatedAt:   n.at("updatedAt"),
-		CancelledAt: n.atOrNil("cancelledAt"),
-		Test:        n.yes("test"),
-		Currency:    n.text("currencyCode"),
-		Total:       n.bag("currentTotalPriceSet", "").Shop,
-	}
 }

@@ -150,23 +150,11 @@ func enumOf(topic string) string { return strings.ToUpper(strings.ReplaceAll(top
 
 // subscriptions lists all that this app made by API.
 func (c *Client) subscriptions(ctx context.Context) ([]subscription, error) {
-	read := func(vars map[string]any) (node, error) {
-		data, err := c.ask(ctx, subscriptionsList, vars, Heal)
-		page := data.object("webhookSubscriptions")
-		if err == nil && !page.has("nodes") {
-			err = errors.New("shopify: the answer came without its subscriptions")
-		}
-		return page, err
-	}
-	first, err := read(nil)
+	nodes, err := c.list(ctx, subscriptionsList, "webhookSubscriptions", map[string]any{}, Heal)
 	if err != nil {
 		return nil, err
 	}
-	err = appendPages(first, func(cursor string) (node, error) { return read(map[string]any{"after": cursor}) })
-	if err != nil {
-		return nil, err
-	}
-	return each(first.objects("nodes"), func(n node) subscription {
+	return each(nodes, func(n node) subscription {
 		return subscription{
 			id: n.text("id"), topic: n.text("topic"), uri: n.text("uri"), format: n.text("format"),
 			filter: n.text("filter"), includeFields: n.texts("includeFields"),
@@ -191,17 +179,4 @@ func (c *Client) updateSubscription(ctx context.Context, id, uri string) error {
 func (c *Client) deleteSubscription(ctx context.Context, id string) error {
 	_, err := c.change(ctx, subscriptionDeletion, "webhookSubscriptionDelete", map[string]any{"id": id})
 	return err
-}
-
-// change runs a mutation and makes an error of what it refuses.
-func (c *Client) change(ctx context.Context, doc document, name string, vars map[string]any) (node, error) {
-	data, err := c.ask(ctx, doc, vars, Heal)
-	if err != nil {
-		return node{}, err
-	}
-	result := data.object(name)
-	for _, refusal := range result.objects("userErrors") {
-		return result, fmt.Errorf("shopify: %s refuses: %s", c.domain, plain(refusal.text("message"), 200))
-	}
-	return result, nil
 }

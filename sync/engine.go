@@ -20,7 +20,7 @@ import (
 // ShopClient is what the engine asks of a shop; *shopify.Client is one.
 type ShopClient interface {
 	Order(ctx context.Context, id int64, p shopify.Priority) (json.RawMessage, error)
-	OrdersUpdated(ctx context.Context, from, to time.Time, p shopify.Priority, page func([]shopify.OrderHead) error) error
+	Orders(ctx context.Context, w shopify.Window, p shopify.Priority, page func([]shopify.OrderHead) error) error
 	Subscribe(ctx context.Context, uri string, topics []string) ([]shopify.SubscriptionChange, error)
 }
 

@@ -26,8 +26,7 @@ type PollResult struct {
 // Poll asks a shop which orders changed since the last poll, in light pages,
 // and has those fetched that are new or newer than what is known. The window
 // overlaps the last one, because Shopify's search lags behind its writes. The
-// cursor moves only when everything seen is durable. A window with more orders
-// than Shopify lists at once is taken in slices.
+// cursor moves only when everything seen is durable.
 func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	state, err := e.store.Shop(ctx, name)
 	if err != nil {
@@ -38,39 +37,23 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	if from.IsZero() { // the first poll looks back no further than the overlap; older orders come by backfill
 		from = now
 	}
-	from = from.Add(-e.shops[name].PollOverlap)
-	result := PollResult{From: from, To: now}
-	for to := now; from.Before(now); {
-		slice, err := e.pollSlice(ctx, name, from, to)
-		if errors.Is(err, shopify.ErrWindowTooLarge) && to.Sub(from) > 2*time.Second {
-			to = from.Add(to.Sub(from) / 2)
-			continue
-		}
-		if err != nil {
-			return result, e.pollFailed(ctx, name, err)
-		}
-		result.Seen += slice.Seen
-		result.Fetched += slice.Fetched
-		from, to = to, now
-	}
-	return result, nil
-}
-
-// pollSlice polls one window and moves the cursor to its end.
-func (e *Engine) pollSlice(ctx context.Context, name string, from, to time.Time) (PollResult, error) {
-	result := PollResult{From: from, To: to}
+	result := PollResult{From: from.Add(-e.shops[name].PollOverlap), To: now}
 	var newer []store.Refetch
-	err := e.shops[name].Client.OrdersUpdated(ctx, from, to, shopify.Poll, func(page []shopify.OrderHead) error {
+	window := shopify.Window{By: shopify.ByUpdated, From: result.From, To: result.To}
+	err = e.shops[name].Client.Orders(ctx, window, shopify.Poll, func(page []shopify.OrderHead) error {
 		found, err := e.newer(ctx, name, page)
 		newer = append(newer, found...)
 		result.Seen += len(page)
 		return err
 	})
+	if err == nil {
+		err = e.store.Polled(ctx, name, now, newer, "")
+	}
 	if err != nil {
-		return result, err
+		return result, e.pollFailed(ctx, name, err)
 	}
 	result.Fetched = len(newer)
-	return result, e.store.Polled(ctx, name, to, newer, "")
+	return result, nil
 }
 
 // pollFailed notes why; the cursor stays.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -113,7 +114,7 @@ func encode(t *testing.T, o *shopify.Order) string {
 func TestTheClientListsEveryOrderOfAWindow(t *testing.T) {
 	shop, client, now := lived(t, shopifytest.Options{Seed: 3}, 1500)
 	got := map[int64]time.Time{}
-	err := client.OrdersUpdated(t.Context(), opened, now.Add(time.Hour), 0, func(page []shopify.OrderHead) error {
+	err := client.Orders(t.Context(), shopify.Window{From: opened, To: now.Add(time.Hour)}, 0, func(page []shopify.OrderHead) error {
 		for _, h := range page {
 			got[h.ID] = h.UpdatedAt
 		}
@@ -130,6 +131,36 @@ func TestTheClientListsEveryOrderOfAWindow(t *testing.T) {
 		if !got[o.ID].Equal(o.UpdatedAt) {
 			t.Fatalf("%s listed at %s, not %s", o.Name, got[o.ID], o.UpdatedAt)
 		}
+	}
+}
+
+func TestAWindowOfTenThousandOrdersCostsFortyRequests(t *testing.T) {
+	shop, client, now := lived(t, shopifytest.Options{}, 0)
+	want := map[int64]string{}
+	for range 10_000 {
+		shop.Create()
+		*now = now.Add(100 * time.Millisecond)
+	}
+	for _, o := range shop.Orders() {
+		want[o.ID] = o.Name
+	}
+	last := int64(0)
+	err := client.Orders(t.Context(), shopify.Window{By: shopify.ByCreated, From: opened, To: *now}, shopify.Reconcile, func(page []shopify.OrderHead) error {
+		for _, h := range page {
+			if h.ID <= last || want[h.ID] != h.Name || h.Name != fmt.Sprintf("#%d", h.Number) {
+				t.Errorf("after order %d came %d, %s, number %d", last, h.ID, h.Name, h.Number)
+			}
+			last = h.ID
+			delete(want, h.ID)
+		}
+		shop.Mutate(last) // an order that was told moves no other
+		return nil
+	})
+	if err != nil || len(want) > 0 {
+		t.Fatalf("%d orders are missing; %v", len(want), err)
+	}
+	if shop.Calls() != 40 {
+		t.Fatalf("%d requests", shop.Calls())
 	}
 }
 

@@ -175,7 +175,8 @@ type args map[string]any
 func (q *query) args(sel *ast.Field) args {
 	a := args{}
 	for _, arg := range sel.Arguments {
-		if v, err := arg.Value.Value(q.variables); err == nil && v != nil {
+		v, err := arg.Value.Value(q.variables)
+		if err == nil && (v != nil || arg.Value.Kind == ast.NullValue) { // a null that is written says something
 			a[arg.Name] = v
 		}
 	}

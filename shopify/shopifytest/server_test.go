@@ -87,16 +87,22 @@ func (r *reply) code() string {
 	return code
 }
 
-const pageQuery = `query($first: Int!, $after: String, $query: String) {
-  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {
-    pageInfo { hasNextPage endCursor } nodes { id updatedAt }
+const pageQuery = `query($first: Int!, $after: String, $query: String, $sort: OrderSortKeys = UPDATED_AT) {
+  orders(first: $first, after: $after, query: $query, sortKey: $sort) {
+    pageInfo { hasNextPage endCursor } nodes { id number updatedAt }
   }
 }`
 
-// page reads one page of orders and returns their ids and the next cursor.
+// page reads one page of orders by their update and returns their ids and the
+// next cursor.
 func (c *caller) page(first int, after, query string) (ids []string, next string) {
 	c.t.Helper()
-	vars := map[string]any{"first": first, "query": query}
+	return c.pageBy("UPDATED_AT", first, after, query)
+}
+
+func (c *caller) pageBy(sort string, first int, after, query string) (ids []string, next string) {
+	c.t.Helper()
+	vars := map[string]any{"first": first, "query": query, "sort": sort}
 	if after != "" {
 		vars["after"] = after
 	}
@@ -249,6 +255,42 @@ func TestPagingGoesOnWhereAChangedOrderStood(t *testing.T) {
 	equal(t, 2, len(first), "first page")
 }
 
+func TestPagesByIDStandStillWhileOrdersChange(t *testing.T) {
+	c := serve(t, Options{})
+	var ids []int64
+	for range 57 {
+		ids = append(ids, c.shop.Create())
+		c.clock.advance(time.Second)
+	}
+	slices.Sort(ids) // one in four is far higher than the others
+	var want, got []string
+	for _, id := range ids {
+		want = append(want, gid("Order", id))
+	}
+	for after, query := "", ""; ; {
+		page, next := c.pageBy("ID", 10, after, query)
+		got = append(got, page...)
+		if next == "" {
+			break
+		}
+		c.shop.Apply(ids[len(got)-1], DoTag)
+		if after = next; len(got) == 30 { // a new search goes on where the old one stood
+			after, query = "", fmt.Sprintf("id:>=%d", ids[len(got)])
+		}
+	}
+	equal(t, want, got, "orders")
+	for query, n := range map[string]int{
+		fmt.Sprintf("id:%d", ids[3]): 1, fmt.Sprintf("id:<=%d", ids[3]): 4, fmt.Sprintf("id:<%d", ids[3]): 3,
+		fmt.Sprintf("id:>%d", ids[50]): 7, // as >=
+		"id:>=" + want[3]:              0,
+	} {
+		page, _ := c.pageBy("ID", 100, "", query)
+		equal(t, n, len(page), query)
+	}
+	page, _ := c.pageBy("ID", 1, "", "created_at:>='2026-11-23T10:00:50Z'")
+	check(t, len(page) == 1, "by the time of placing")
+}
+
 func TestTimesInSearchesMeanWhatShopifyMakesOfThem(t *testing.T) {
 	zone := time.FixedZone("", -5*3600)
 	c := serve(t, Options{Zone: zone})
@@ -276,6 +318,8 @@ func TestTimesInSearchesMeanWhatShopifyMakesOfThem(t *testing.T) {
 	}
 	r := c.ask(`{ ordersCount(limit: 1) { count precision } }`, nil)
 	equal(t, `{"count":1,"precision":"AT_LEAST"}`, string(r.Data["ordersCount"]), "count with a limit")
+	r = c.ask(`{ ordersCount(limit: null) { count precision } }`, nil)
+	equal(t, `{"count":2,"precision":"EXACT"}`, string(r.Data["ordersCount"]), "count without a limit")
 }
 
 func TestTheIndexLagsAndReadingByIDDoesNot(t *testing.T) {

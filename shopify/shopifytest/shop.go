@@ -189,7 +189,7 @@ func (s *Shop) publish(o *Order, c Change, before []byte) []Event {
 		s.refunds[c.Refund.ID] = o.ID
 	}
 	if c.Action != DoDelete {
-		s.index.note(o, now)
+		s.index.note(o, now, 0)
 	}
 	events := []Event{{At: now, Kind: Changed, Action: c.Action, OrderID: o.ID, Order: o.Name()}}
 	events = append(events, s.fanOut(o, c, before, now)...)
