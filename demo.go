@@ -372,7 +372,7 @@ func (d *demo) verdict(ctx context.Context, o shopifytest.Snapshot, doc sandbox.
 	if err != nil {
 		return "", err
 	}
-	if doc.Version != newest.Version() || doc.Total.String() != o.Total {
+	if doc.Version != newest.Content().Version || doc.Total.String() != o.Total {
 		return wrong, nil
 	}
 	return inERP, nil

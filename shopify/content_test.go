@@ -11,16 +11,16 @@ import (
 func TestVersionIsTimeAndContent(t *testing.T) {
 	o, err := DecodeRESTOrder(fixture(t, "full.rest"))
 	require.NoError(t, err)
-	require.Regexp(t, `^[0-9a-f]{16}$`, o.Hash())
-	require.Equal(t, "2026-11-23T04:59:59Z/"+o.Hash()[:8], o.Version())
+	require.Regexp(t, `^[0-9a-f]{16}$`, o.Content().Hash)
+	require.Equal(t, "2026-11-23T04:59:59Z/"+o.Content().Hash[:8], o.Content().Version)
 
-	hash := o.Hash()
+	hash := o.Content().Hash
 	o.Lines[0].CurrentQuantity--
-	require.NotEqual(t, hash, o.Hash(), "content counts")
+	require.NotEqual(t, hash, o.Content().Hash, "content counts")
 	o.Lines[0].CurrentQuantity++
-	require.Equal(t, hash, o.Hash())
+	require.Equal(t, hash, o.Content().Hash)
 	o.UpdatedAt = o.UpdatedAt.Add(time.Second)
-	require.NotEqual(t, hash, o.Hash(), "time counts")
+	require.NotEqual(t, hash, o.Content().Hash, "time counts")
 }
 
 func TestRedactForgetsThePerson(t *testing.T) {

@@ -3,6 +3,7 @@ package shopify
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -55,7 +57,7 @@ func TestBothShapesOfAnOrderAreEqual(t *testing.T) {
 			graphQL, err := DecodeGraphQLOrder(fixture(t, name+".graphql"))
 			require.NoError(t, err)
 			require.Equal(t, graphQL, rest)
-			require.Equal(t, graphQL.Version(), rest.Version())
+			require.Equal(t, graphQL.Content().Version, rest.Content().Version)
 		})
 	}
 }
@@ -220,6 +222,30 @@ func TestWhatCannotBeUsedIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "order 8 has no updated_at")
 }
 
+func TestBracketsAndCommasInTextAreNoValues(t *testing.T) {
+	for _, text := range []string{strings.Repeat("[", maxDepth+1), strings.Repeat(",", maxValues+1), `\"` + strings.Repeat("{", maxDepth+1), `\\\"` + strings.Repeat("{", maxDepth+1)} {
+		_, err := parseObject([]byte(`{"x":"` + text + `"}`))
+		require.NoError(t, err)
+	}
+	_, err := parseObject([]byte(`{"x":"\\","y":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + `}`))
+	require.ErrorContains(t, err, "nested deeper", "the text ended before y")
+}
+
+func TestEqualNumbersComeOutIdentical(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := decimal.New(rapid.Int64().Draw(t, "coefficient"), rapid.Int32Range(-40, 0).Draw(t, "exponent"))
+		plain, ok := parseDecimal(d.String())
+		require.True(t, ok)
+		for _, same := range []string{d.StringFixed(1 - d.Exponent()), d.StringFixed(5 - d.Exponent()), fmt.Sprintf("%se%d", d.Coefficient(), d.Exponent())} {
+			other, ok := parseDecimal(same)
+			require.True(t, ok)
+			require.Equal(t, plain, other, same)
+		}
+		require.True(t, d.Equal(plain))
+		require.Equal(t, plain, canonical(plain))
+	})
+}
+
 func TestShippingRefundsOfOldVersions(t *testing.T) {
 	refunds := []any{map[string]any{"id": 5, "order_adjustments": []any{
 		map[string]any{"kind": "shipping_refund", "amount": "-4.00"},
@@ -274,7 +300,7 @@ func checkDecoded(t *testing.T, body []byte, decode func([]byte) (*Order, error)
 	require.NoError(t, err)
 	var back Order
 	require.NoError(t, json.Unmarshal(stored, &back))
-	require.Equal(t, o.Hash(), back.Hash())
+	require.Equal(t, o.Content().Hash, back.Content().Hash)
 	o.Redact()
 	require.Empty(t, o.Email)
 }

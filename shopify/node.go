@@ -58,20 +58,21 @@ func checkBounds(body []byte) error {
 	if len(body) > MaxBody {
 		return fmt.Errorf("shopify: the body has %d bytes, more than %d", len(body), MaxBody)
 	}
-	depth, values, quoted := 0, 0, false
+	depth, values := 0, 0
 	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{', c == '[':
+		switch body[i] {
+		case '"':
+			for i++; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
 			depth++
 			values++
-		case c == '}', c == ']':
+		case '}', ']':
 			depth--
-		case c == ',':
+		case ',':
 			values++
 		}
 		if depth > maxDepth {
@@ -245,10 +246,14 @@ func parseDecimal(text string) (decimal.Decimal, bool) {
 	return canonical(d), true
 }
 
-// canonical gives equal numbers one representation.
+// canonical gives equal numbers one representation: no power of ten, and no
+// zeros at the end of a fraction.
 func canonical(d decimal.Decimal) decimal.Decimal {
-	if d.IsZero() {
+	switch {
+	case d.IsZero():
 		return decimal.Decimal{}
+	case d.Exponent() == 0, d.Exponent() < 0 && d.NumDigits() < 19 && d.CoefficientInt64()%10 != 0:
+		return d // as most are
 	}
 	return decimal.RequireFromString(d.String())
 }

@@ -294,23 +294,37 @@ func (s *Store) Order(ctx context.Context, k OrderKey) (Order, error) {
 // Known returns what is stored of the orders named, without content. Orders
 // that are not stored are not in the map.
 func (s *Store) Known(ctx context.Context, keys []OrderKey) (map[OrderKey]Order, error) {
-	stmt, err := s.readers.PrepareContext(ctx, `SELECT `+orderColumns+` FROM orders o WHERE o.shop = $1 AND o.id = $2`)
+	known := make(map[OrderKey]Order, len(keys))
+	err := s.lookUp(ctx, `SELECT `+orderColumns+` FROM orders o WHERE o.shop = $1 AND o.id = $2`, func(find *sql.Stmt) error {
+		for _, k := range keys {
+			o, err := scanOrder(find.QueryRowContext(ctx, k.Shop, k.ID).Scan)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("read order %d of %s: %w", k.ID, k.Shop, err)
+			}
+			known[k] = o
+		}
+		return nil
+	})
+	return known, err
+}
+
+// lookUp has one query run many times, all of them at one moment: the database
+// is locked for reading once.
+func (s *Store) lookUp(ctx context.Context, query string, times func(*sql.Stmt) error) error {
+	tx, err := s.readers.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	stmt, err := tx.PrepareContext(ctx, query)
+	if err != nil {
+		return err
 	}
 	defer stmt.Close()
-	known := make(map[OrderKey]Order, len(keys))
-	for _, k := range keys {
-		o, err := scanOrder(stmt.QueryRowContext(ctx, k.Shop, k.ID).Scan)
-		if errors.Is(err, sql.ErrNoRows) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read order %d of %s: %w", k.ID, k.Shop, err)
-		}
-		known[k] = o
-	}
-	return known, nil
+	return times(stmt)
 }
 
 // Decisions lists an order's history, oldest first.

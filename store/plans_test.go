@@ -125,7 +125,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.Delivery(ctx, key))
 	note(s.NextDue(ctx, "books"))
 	note(s.DueRefetches(ctx, "acme", noon.Add(time.Hour), 10))
-	note(s.Redacted(ctx, "acme", 7))
+	note(s.Redacted(ctx, []Person{{"acme", 7}}))
 	for _, err := range errs {
 		require.NoError(t, err)
 	}

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -99,11 +101,26 @@ func (s *Store) redacted(k OrderKey, packed []byte, r Redaction) []byte {
 	return content
 }
 
-// Redacted says whether the data of this customer of the shop must not be kept.
-func (s *Store) Redacted(ctx context.Context, shop string, customerID int64) (bool, error) {
-	var yes bool
-	err := s.readers.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM redactions WHERE shop = $1 AND customer_id IN (0, $2))`, shop, customerID).Scan(&yes)
-	return yes, err
+// Person is a customer of a shop; 0: one who is not known.
+type Person struct {
+	Shop       string
+	CustomerID int64
+}
+
+// Redacted says of each of people whether their data must not be kept.
+func (s *Store) Redacted(ctx context.Context, people []Person) (map[Person]bool, error) {
+	redacted := make(map[Person]bool, len(people))
+	err := s.lookUp(ctx, `SELECT EXISTS (SELECT 1 FROM redactions WHERE shop = $1 AND customer_id IN (0, $2))`, func(find *sql.Stmt) error {
+		for _, p := range people {
+			var yes bool
+			if err := find.QueryRowContext(ctx, p.Shop, p.CustomerID).Scan(&yes); err != nil {
+				return fmt.Errorf("look for a redaction in %s: %w", p.Shop, err)
+			}
+			redacted[p] = yes
+		}
+		return nil
+	})
+	return redacted, err
 }
 
 // ForgetBody removes the body of one event.

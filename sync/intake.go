@@ -39,22 +39,13 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	b := &batch{engine: e, at: e.now(), latest: map[store.OrderKey]store.Order{}, wanted: map[store.OrderKey]*store.Wanted{}, asked: map[store.OrderKey]bool{}}
-	heard := make([]message, len(events))
-	var keys []store.OrderKey
-	for i, ev := range events {
-		heard[i] = hear(ev)
-		if id := heard[i].OrderID; id != 0 {
-			keys = append(keys, store.OrderKey{Shop: ev.Shop, ID: id})
-		}
-	}
-	if b.latest, err = e.store.Known(ctx, keys); err != nil {
+	b := &batch{engine: e, at: e.now(), wanted: map[store.OrderKey]*store.Wanted{}, asked: map[store.OrderKey]bool{}}
+	heard := hearAll(events)
+	if err := b.recall(ctx, events, heard); err != nil {
 		return 0, err
 	}
 	for i, ev := range events {
-		if err := b.decide(ctx, ev, heard[i]); err != nil {
-			return 0, err
-		}
+		b.decide(ev, heard[i])
 		if len(b.Redactions) > 0 {
 			events = events[:i+1] // what follows must find the redaction done
 			break
@@ -75,50 +66,44 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	return len(events), nil
 }
 
-// message is an event as its body tells it, or why it can't be told.
-type message struct {
-	shopify.Message
-	err error
-}
-
-// hear reads an event's body. An error leaves the order's id, if it can be found.
-func hear(ev store.Event) (m message) {
-	defer func() {
-		if what := recover(); what != nil { // a defect of ours must not stop the events behind it
-			m = message{err: fmt.Errorf("reading the body failed in an unforeseen way: %v", what)}
-			m.OrderID = shopify.OrderIDOf(ev.Body)
-		}
-	}()
-	if ev.Body == nil {
-		return message{err: fmt.Errorf("the body is gone")}
-	}
-	if ev.Source == store.SourceRefetch {
-		order, err := shopify.DecodeGraphQLOrder(ev.Body)
-		m := message{Message: shopify.Message{Topic: ev.Topic, Kind: shopify.KindOrder, Order: order}, err: err}
-		if err == nil {
-			m.OrderID = order.ID
-		}
-		return m
-	}
-	told, err := shopify.DecodeWebhook(ev.Topic, ev.Body)
-	if err != nil {
-		told.OrderID = shopify.OrderIDOf(ev.Body)
-	}
-	return message{told, err}
-}
-
-// batch gathers what a run of events leads to. latest is what is known of each
-// order, this run's accepted versions included.
+// batch gathers what a run of events leads to.
 type batch struct {
 	store.Intake
-	engine *Engine
-	at     time.Time
-	latest map[store.OrderKey]store.Order
-	wanted map[store.OrderKey]*store.Wanted
-	asked  map[store.OrderKey]bool
+	engine   *Engine
+	at       time.Time
+	latest   map[store.OrderKey]store.Order // what is known of each order, this run's accepted versions included
+	redacted map[store.Person]bool
+	wanted   map[store.OrderKey]*store.Wanted
+	asked    map[store.OrderKey]bool
 }
 
-func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
+// recall reads what is known of the orders and people that events are about.
+func (b *batch) recall(ctx context.Context, events []store.Event, heard []message) (err error) {
+	var keys []store.OrderKey
+	var people []store.Person
+	for i, ev := range events {
+		if id := heard[i].OrderID; id != 0 {
+			keys = append(keys, store.OrderKey{Shop: ev.Shop, ID: id})
+		}
+		if o := heard[i].Order; o != nil {
+			people = append(people, buyer(ev, o))
+		}
+	}
+	if b.latest, err = b.engine.store.Known(ctx, keys); err != nil {
+		return err
+	}
+	b.redacted, err = b.engine.store.Redacted(ctx, people)
+	return err
+}
+
+func buyer(ev store.Event, o *shopify.Order) store.Person {
+	if o.Customer == nil {
+		return store.Person{Shop: ev.Shop}
+	}
+	return store.Person{Shop: ev.Shop, CustomerID: o.Customer.ID}
+}
+
+func (b *batch) decide(ev store.Event, m message) {
 	key := store.OrderKey{Shop: ev.Shop, ID: m.OrderID}
 	if !b.latest[key].RedactedAt.IsZero() {
 		b.Forget = append(b.Forget, ev.ID)
@@ -129,7 +114,7 @@ func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
 	case m.err != nil:
 		b.doubt(ev, key, "undecodable", m.err.Error())
 	case m.Kind == shopify.KindOrder:
-		return b.order(ctx, ev, m.Order)
+		b.order(ev, m.Order, m.content)
 	case m.Kind == shopify.KindRefetch:
 		b.doubt(ev, key, "incomplete", ev.Topic+" does not hold the whole order")
 	case m.Kind == shopify.KindDeleted:
@@ -147,26 +132,23 @@ func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
 	default:
 		b.note(ev, key, "not about an order", "stored and shown, nothing to do")
 	}
-	return nil
 }
 
 // order takes a whole order in if it is newer than what is known.
-func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) error {
+func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content) {
 	key := store.OrderKey{Shop: ev.Shop, ID: o.ID}
 	known, seen := b.latest[key]
 	fetchedAt := time.Time{}
 	if ev.Source == store.SourceRefetch {
 		fetchedAt = ev.TriggeredAt
 	}
-	gone, err := b.mustForget(ctx, key, known, o)
-	if err != nil {
-		return err
-	}
+	// What was redacted, before or for its customer, must not come back by a late copy.
+	gone := !known.RedactedAt.IsZero() || b.redacted[buyer(ev, o)]
 	if gone {
 		o.Redact()
+		content = o.Content()
 		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
 	}
-	hash := o.Hash()
 	late := ev.Source == store.SourceWebhook && !ev.TriggeredAt.IsZero() && ev.ReceivedAt.Sub(ev.TriggeredAt) > b.engine.cfg.Late
 	switch {
 	case !seen || o.UpdatedAt.After(known.UpdatedAt):
@@ -174,52 +156,34 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 		if !seen {
 			outcome = "new"
 		}
-		b.accept(ev, o, hash, fetchedAt, gone)
+		b.accept(ev, o, content, fetchedAt, gone)
 		if late {
 			b.doubt(ev, key, outcome, "accepted, but it came late: Shopify is asked whether there is something newer still")
-			return nil
+			return
 		}
 		b.note(ev, key, outcome, withheld(ev))
 	case seen && o.UpdatedAt.Equal(known.UpdatedAt) && withheld(ev) != "":
 		b.note(ev, key, "incomplete", "Shopify withheld fields of this version; what is known of it stays")
 	case o.UpdatedAt.Before(known.UpdatedAt):
 		b.note(ev, key, "older", "a newer version is known already")
-	case hash == known.Hash:
+	case content.Hash == known.Hash:
 		if fetchedAt.After(known.FetchedAt) {
-			b.accept(ev, o, hash, fetchedAt, gone) // the same, but now Shopify itself has said so
+			b.accept(ev, o, content, fetchedAt, gone) // the same, but now Shopify itself has said so
 		}
 		b.note(ev, key, "same", "this version is known already")
 	case fetchedAt.After(known.FetchedAt):
-		b.accept(ev, o, hash, fetchedAt, gone)
+		b.accept(ev, o, content, fetchedAt, gone)
 		b.note(ev, key, "newer", cmp.Or(withheld(ev), "fetched later than what was known of the same second"))
 	default:
 		b.doubt(ev, key, "tie", "another content of the same second is known")
 	}
-	return nil
 }
 
-// mustForget says whether personal data of this order was redacted, before or
-// for its customer, so that a late copy must not bring it back.
-func (b *batch) mustForget(ctx context.Context, key store.OrderKey, known store.Order, o *shopify.Order) (bool, error) {
-	if !known.RedactedAt.IsZero() {
-		return true, nil
-	}
-	customer := int64(-1)
-	if o.Customer != nil {
-		customer = o.Customer.ID
-	}
-	return b.engine.store.Redacted(ctx, key.Shop, customer)
-}
-
-func (b *batch) accept(ev store.Event, o *shopify.Order, hash string, fetchedAt time.Time, redacted bool) {
-	content, err := json.Marshal(o)
-	if err != nil { // plain data: it can't
-		panic(fmt.Sprintf("an order does not become JSON: %v", err))
-	}
+func (b *batch) accept(ev store.Event, o *shopify.Order, content shopify.Content, fetchedAt time.Time, redacted bool) {
 	w := &store.Wanted{ERP: b.engine.shops[ev.Shop].ERP, Order: store.Order{
-		OrderKey: store.OrderKey{Shop: ev.Shop, ID: o.ID}, Name: o.Name, Version: o.Version(), Hash: hash,
+		OrderKey: store.OrderKey{Shop: ev.Shop, ID: o.ID}, Name: o.Name, Version: content.Version, Hash: content.Hash,
 		Currency: o.Currency, Total: o.CurrentTotal.Shop.String(), Test: o.Test,
-		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FetchedAt: fetchedAt, EventID: ev.ID, Content: content,
+		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FetchedAt: fetchedAt, EventID: ev.ID, Content: content.JSON,
 	}}
 	if o.Customer != nil {
 		w.CustomerID = o.Customer.ID

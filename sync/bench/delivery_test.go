@@ -69,14 +69,16 @@ func decideAll(b *testing.B, engine *ordersync.Engine) (total int) {
 // BenchmarkDecisions is the step after the door, alone: decode an order, compare
 // it with what is known, store it and what its ERP should hold.
 func BenchmarkDecisions(b *testing.B) {
-	var rates []float64
+	var rates, costs []float64
 	for range *rounds {
 		engine := engineOver(b, heard(b, 2048), nil)
-		began := time.Now()
+		began, spent := time.Now(), processor(b)
 		n := decideAll(b, engine)
 		rates = append(rates, float64(n)/time.Since(began).Seconds())
+		costs = append(costs, (processor(b)-spent).Seconds()*1e6/float64(n))
 	}
-	target("decisions a second, one core", "-", rates)
+	target("decisions a second", "-", rates)
+	target("processor time of a decision in us", "-", costs)
 }
 
 // BenchmarkDelivery brings due orders to an ERP that takes 20 ms a call, eight
