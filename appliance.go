@@ -231,12 +231,12 @@ func webhookURI(c *Config) string {
 func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
 	c := ordersync.Config{Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Log: a.log}
 	for _, s := range a.Config.Shops {
-		poll := s.Poll.Idle
-		if s.Webhooks == "off" {
-			poll = s.Poll.Active
-		}
 		c.Shops = append(c.Shops, ordersync.Shop{
-			Name: s.Name, ERP: s.ERP, Client: a.Clients[s.Name], Webhooks: s.Webhooks != "off", PollEvery: poll, PollOverlap: s.Poll.Overlap,
+			Name: s.Name, Domain: s.Domain, ERP: s.ERP, Client: a.Clients[s.Name], Webhooks: s.Webhooks != "off",
+			Poll: ordersync.PollPace{Active: s.Poll.Active, Idle: s.Poll.Idle, Grace: s.Poll.Grace}, PollOverlap: s.Poll.Overlap,
+			Reconcile: ordersync.ReconcileConfig{
+				Every: s.Reconcile.Every, Window: s.Reconcile.Window, Settle: s.Reconcile.Settle, Stuck: s.Reconcile.Stuck, Tolerance: s.Reconcile.Tolerance.Decimal,
+			},
 		})
 	}
 	for _, e := range a.Config.ERPs {

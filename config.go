@@ -82,6 +82,7 @@ type PollConfig struct {
 	Active  time.Duration `koanf:"active"`
 	Idle    time.Duration `koanf:"idle"`
 	Overlap time.Duration `koanf:"overlap"` // asked for again each time: Shopify's order search lags
+	Grace   time.Duration `koanf:"grace"`   // a webhook may take this long before it counts as lost
 }
 
 // ReconcileConfig says when and how far back Shopify and the ERP are compared.
@@ -89,6 +90,9 @@ type ReconcileConfig struct {
 	Every  time.Duration `koanf:"every"`
 	Window time.Duration `koanf:"window"`
 	Settle time.Duration `koanf:"settle"` // younger changes are still on their way, not missing
+	Stuck  time.Duration `koanf:"stuck"`  // an order that waits longer for its ERP is a gap
+	// Tolerance is by how much an ERP's total may differ from Shopify's.
+	Tolerance Amount `koanf:"tolerance"`
 }
 
 // ERPConfig is one ERP. Settings is the pointer that the kind's function gave
@@ -176,14 +180,17 @@ var (
 		"alerts.remind":           "1d",
 	}
 	shopDefaults = map[string]any{
-		"api_version":      "2026-10",
-		"webhooks":         "on",
-		"poll.active":      "10s",
-		"poll.idle":        "10m",
-		"poll.overlap":     "10m",
-		"reconcile.every":  "1h",
-		"reconcile.window": "24h",
-		"reconcile.settle": "2m",
+		"api_version":         "2026-10",
+		"webhooks":            "on",
+		"poll.active":         "10s",
+		"poll.idle":           "10m",
+		"poll.overlap":        "10m",
+		"poll.grace":          "15s",
+		"reconcile.every":     "1h",
+		"reconcile.window":    "24h",
+		"reconcile.settle":    "2m",
+		"reconcile.stuck":     "15m",
+		"reconcile.tolerance": "0",
 	}
 	erpDefaults = map[string]any{
 		"concurrency":      4,

@@ -234,6 +234,7 @@ func (l *loader) checkPace(key string, s ShopConfig) {
 		l.add(key+".poll.active", "it is longer than poll.idle", "poll more often when there are orders: active is the shorter one")
 	}
 	l.positive(key+".reconcile.every", s.Reconcile.Every)
+	l.positive(key+".reconcile.stuck", s.Reconcile.Stuck)
 	l.positive(key+".reconcile.window", s.Reconcile.Window)
 	if s.Reconcile.Window < s.Reconcile.Every {
 		l.add(key+".reconcile.window", "it is shorter than reconcile.every, so some hours would never be checked",

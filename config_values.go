@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/shopspring/decimal"
 )
 
 // Rate is a number of events in a span of time, written "5/s", "100/min" or
@@ -86,6 +88,19 @@ func (s *Size) UnmarshalText(text []byte) error {
 		break
 	}
 	return Problem{Problem: "is not a size", Fix: `write it like "10MiB"`}
+}
+
+// Amount is money without a currency, written "0.05".
+type Amount struct{ decimal.Decimal }
+
+// UnmarshalText reads "0.05"; negative amounts are refused.
+func (a *Amount) UnmarshalText(text []byte) error {
+	d, err := decimal.NewFromString(string(text))
+	if err != nil || d.IsNegative() {
+		return Problem{Problem: "is not an amount", Fix: `write it like "0" or "0.05"`}
+	}
+	a.Decimal = d
+	return nil
 }
 
 var weeksAndDays = regexp.MustCompile(`^(?:(\d{1,3})w)?(?:(\d{1,4})d)?(.*)$`)

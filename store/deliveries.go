@@ -271,7 +271,7 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 			}
 		}
 		if r.Gap != nil && !stale {
-			if _, err := s.foundGap(t, *r.Gap); err != nil {
+			if _, _, _, err := s.foundGap(t, *r.Gap); err != nil {
 				return err
 			}
 		}
@@ -348,26 +348,29 @@ func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) 
 func (s *Store) Replay(ctx context.Context, keys []DeliveryKey, by string) (moved int64, err error) {
 	now := s.now()
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
+		moved = 0
 		for _, k := range keys {
-			n, err := t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
-					next_at = $1, changed_at = $1, sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END,
-					present = CASE WHEN state = 'parked' THEN 0 ELSE present END, reason = '', field = '', hint = '', rule = '',
-					since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
-				WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
+			n, err := replay(t, k, by, now)
 			if err != nil {
 				return err
 			}
 			moved += n
-			if n == 0 {
-				continue
-			}
-			if err := decide(t, Decision{At: now, Shop: k.Shop, OrderID: k.ID, Step: "operator", Outcome: "replay", Detail: "by " + by}); err != nil {
-				return err
-			}
 		}
 		return nil
 	})
 	return moved, err
+}
+
+func replay(t *tx, k DeliveryKey, by string, now time.Time) (moved int64, err error) {
+	moved, err = t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
+			next_at = $1, changed_at = $1, sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END,
+			present = CASE WHEN state = 'parked' THEN 0 ELSE present END, reason = '', field = '', hint = '', rule = '',
+			since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
+		WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
+	if err != nil || moved == 0 {
+		return moved, err
+	}
+	return moved, decide(t, Decision{At: now, Shop: k.Shop, OrderID: k.ID, Step: "operator", Outcome: "replay", Detail: "by " + by})
 }
 
 // Delivery returns one delivery, or ErrNotFound.

@@ -69,17 +69,25 @@ type GapStep struct {
 	Detail string
 }
 
-// FoundGaps notes faults as they were found now. One that is known already is
-// seen again; one that was closed as healed, and is about the very same thing,
-// is opened again, and so is one that was ignored and is about something new.
-// It returns how many are new or were opened again.
-func (s *Store) FoundGaps(ctx context.Context, found ...Gap) (opened int, err error) {
-	err = s.writer.apply(ctx, Gaps, func(t *tx) error {
+// Fault is a gap as it was found now, with what is set in motion to mend it.
+type Fault struct {
+	Gap
+	Refetch *Refetch // ask Shopify for the order; nil: don't
+	Replay  bool     // verify the order in the ERP and send it again where needed
+}
+
+// FoundGaps notes faults and, in the same transaction, sets in motion what is to
+// mend them. A gap that is known already is seen again; one that was closed, and
+// is about the very same thing, is opened again, and so is one that was ignored
+// and is about something new. One that is still ignored is left alone. It
+// returns how many are new or were opened again.
+func (s *Store) FoundGaps(ctx context.Context, by string, faults ...Fault) (opened int, err error) {
+	err = s.writer.apply(ctx, Gaps|Refetches|Deliveries, func(t *tx) error {
 		opened = 0
-		for _, g := range found {
-			fresh, err := s.foundGap(t, g)
+		for _, f := range faults {
+			fresh, err := s.foundFault(t, f, by)
 			if err != nil {
-				return fmt.Errorf("note a gap of order %d of %s: %w", g.OrderID, g.Shop, err)
+				return fmt.Errorf("note a gap of order %d of %s: %w", f.OrderID, f.Shop, err)
 			}
 			if fresh {
 				opened++
@@ -90,26 +98,47 @@ func (s *Store) FoundGaps(ctx context.Context, found ...Gap) (opened int, err er
 	return opened, err
 }
 
-func (s *Store) foundGap(t *tx, g Gap) (fresh bool, err error) {
+func (s *Store) foundFault(t *tx, f Fault, by string) (fresh bool, err error) {
+	id, ignored, fresh, err := s.foundGap(t, f.Gap)
+	if err != nil || ignored || f.Refetch == nil && !f.Replay {
+		return fresh, err
+	}
+	how := "the order is verified in the ERP, and sent again where needed"
+	if f.Refetch != nil {
+		how = "Shopify is asked for the order"
+		if err := askAgain(t, *f.Refetch); err != nil {
+			return fresh, err
+		}
+	}
+	if f.Replay {
+		if _, err := replay(t, DeliveryKey{f.Key(), f.ERP}, by, s.now()); err != nil {
+			return fresh, err
+		}
+	}
+	return fresh, healGap(t, id, s.now(), by, how)
+}
+
+// foundGap notes one gap, and says whether somebody has it ignored.
+func (s *Store) foundGap(t *tx, g Gap) (id int64, ignored, fresh bool, err error) {
 	now := s.now()
-	var id int64
 	var state, about string
 	err = t.queryRow(`SELECT id, state, about FROM gaps WHERE shop = $1 AND order_id = $2 AND kind = $3 AND subject = $4 AND erp = $5
 		ORDER BY state = 'closed', id DESC LIMIT 1`, g.Shop, g.OrderID, g.Kind, g.Subject, g.ERP).Scan(&id, &state, &about)
 	switch {
 	case errors.Is(err, sql.ErrNoRows), err == nil && state == GapClosed && about != g.About:
-		return true, newGap(t, g, now)
+		id, err = newGap(t, g, now)
+		return id, false, true, err
 	case err != nil:
-		return false, err
+		return 0, false, false, err
 	case state == GapClosed:
-		return true, reopenGap(t, id, g, now, "the fault is back")
+		return id, false, true, reopenGap(t, id, g, now, "the fault is back")
 	case state == GapIgnored && about != g.About:
-		return true, reopenGap(t, id, g, now, "the order has changed since it was ignored")
+		return id, false, true, reopenGap(t, id, g, now, "it is about something else than what was ignored")
 	}
-	return false, t.exec(`UPDATE gaps SET last_seen = $1, about = $2, detail = $3 WHERE id = $4`, micros(now), g.About, g.Detail, id)
+	return id, state == GapIgnored, false, t.exec(`UPDATE gaps SET last_seen = $1, about = $2, detail = $3 WHERE id = $4`, micros(now), g.About, g.Detail, id)
 }
 
-func newGap(t *tx, g Gap, now time.Time) error {
+func newGap(t *tx, g Gap, now time.Time) (int64, error) {
 	since := g.Since
 	if since.IsZero() || since.After(now) {
 		since = now
@@ -119,9 +148,9 @@ func newGap(t *tx, g Gap, now time.Time) error {
 		VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $12, 0, '', 0, '', '', 0, 0)`,
 		g.Shop, g.OrderID, g.ERP, g.Kind, g.Subject, g.About, g.Cause, g.Detail, g.FoundBy, g.RunID, micros(since), micros(now))
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return gapStep(t, id, now, "opened", g.FoundBy, g.Detail)
+	return id, gapStep(t, id, now, "opened", g.FoundBy, g.Detail)
 }
 
 func reopenGap(t *tx, id int64, g Gap, now time.Time, why string) error {
@@ -137,21 +166,47 @@ func gapStep(t *tx, id int64, at time.Time, step, by, detail string) error {
 	return t.exec(`INSERT INTO gap_steps (gap_id, at, step, by, detail) VALUES ($1, $2, $3, $4, $5)`, id, micros(at), step, by, detail)
 }
 
-// HealGaps notes that something was started that should close these gaps.
-func (s *Store) HealGaps(ctx context.Context, by, how string, ids ...int64) error {
+// healGap notes that something was started that should close a gap.
+func healGap(t *tx, id int64, now time.Time, by, how string) error {
+	n, err := t.changed(`UPDATE gaps SET state = 'healing', ignored_by = '', reason = '', checked_at = 0 WHERE id = $1 AND state IN ('open', 'ignored')`, id)
+	if err != nil || n == 0 {
+		return err
+	}
+	return gapStep(t, id, now, "healing", by, how)
+}
+
+// HealGaps sets in motion what is to mend gaps of orders, at a person's word:
+// each order is asked for in Shopify, verified in its ERP, and sent again where
+// needed. It returns how many gaps these were; closed ones are left alone.
+func (s *Store) HealGaps(ctx context.Context, by string, gaps ...Gap) (started int64, err error) {
 	now := s.now()
-	return s.writer.apply(ctx, Gaps, func(t *tx) error {
-		for _, id := range ids {
-			n, err := t.changed(`UPDATE gaps SET state = 'healing', ignored_by = '', reason = '', checked_at = 0 WHERE id = $1 AND state IN ('open', 'healing', 'ignored')`, id)
-			if err != nil || n == 0 {
+	err = s.writer.apply(ctx, Gaps|Refetches|Deliveries, func(t *tx) error {
+		started = 0
+		for _, g := range gaps {
+			live, err := t.exists(`SELECT 1 FROM gaps WHERE id = $1 AND state <> 'closed'`, g.ID)
+			if err != nil {
 				return err
 			}
-			if err := gapStep(t, id, now, "healing", by, how); err != nil {
+			if !live {
+				continue
+			}
+			started++
+			if err := healGap(t, g.ID, now, by, "replayed"); err != nil {
+				return err
+			}
+			if g.OrderID == 0 {
+				continue
+			}
+			if err := askAgain(t, Refetch{OrderKey: g.Key(), Reason: "gap", AskedAt: now, NextAt: now}); err != nil {
+				return err
+			}
+			if _, err := replay(t, DeliveryKey{g.Key(), g.ERP}, by, now); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return started, err
 }
 
 // CloseGap notes what healed a gap. Closing one that is closed changes nothing.
@@ -289,12 +344,14 @@ func (s *Store) Gap(ctx context.Context, id int64) (Gap, error) {
 }
 
 // SettledGaps lists gaps whose order is at rest since the ERP was last asked
-// about it: what was to heal them has been done, so the ERP can tell whether it did.
-func (s *Store) SettledGaps(ctx context.Context, limit int) ([]Gap, error) {
+// about it, or was asked before again: what was to heal them has been done, so
+// the ERP can tell whether it did.
+func (s *Store) SettledGaps(ctx context.Context, again time.Time, limit int) ([]Gap, error) {
 	return s.gaps(ctx, `SELECT `+gapColumns+` FROM gaps g JOIN deliveries d ON d.shop = g.shop AND d.order_id = g.order_id AND d.erp = g.erp
 			LEFT JOIN orders o ON o.shop = g.shop AND o.id = g.order_id
-		WHERE g.state IN ('open', 'healing') AND g.order_id <> 0 AND d.state IN ('delivered', 'excluded') AND d.changed_at >= g.checked_at AND g.checked_at < $1
-		ORDER BY g.id LIMIT $2`, micros(s.now()), limit)
+		WHERE g.state IN ('open', 'healing') AND g.order_id <> 0 AND d.state IN ('delivered', 'excluded')
+			AND g.checked_at < $1 AND (d.changed_at >= g.checked_at OR g.checked_at < $2)
+		ORDER BY g.id LIMIT $3`, micros(s.now()), micros(again), limit)
 }
 
 // GapSteps lists what happened to a gap, oldest first.
@@ -317,13 +374,13 @@ func (s *Store) GapSteps(ctx context.Context, id int64) ([]GapStep, error) {
 	return steps, rows.Err()
 }
 
-// Stuck lists deliveries that are due, being sent or unknown since before a
-// moment, oldest first, and have no live gap of that kind yet.
-func (s *Store) Stuck(ctx context.Context, before time.Time, limit int) ([]Delivery, error) {
+// Stuck lists a shop's deliveries to erp that are due, being sent or unknown
+// since before a moment, oldest first, and have no live gap of that kind yet.
+func (s *Store) Stuck(ctx context.Context, shop, erp string, before time.Time, limit int) ([]Delivery, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d
-		WHERE d.state IN ('due', 'sending', 'unknown') AND d.since < $1 AND NOT EXISTS (SELECT 1 FROM gaps g
+		WHERE d.state IN ('due', 'sending', 'unknown') AND d.since < $1 AND d.shop = $2 AND d.erp = $3 AND NOT EXISTS (SELECT 1 FROM gaps g
 			WHERE g.shop = d.shop AND g.order_id = d.order_id AND g.kind = 'stuck' AND g.subject = '' AND g.erp = d.erp AND g.state <> 'closed')
-		ORDER BY d.since LIMIT $2`, micros(before), limit)
+		ORDER BY d.since LIMIT $4`, micros(before), shop, erp, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list deliveries that wait too long: %w", err)
 	}

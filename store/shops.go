@@ -17,7 +17,8 @@ type Shop struct {
 	PollCursor     time.Time // every change before it has been seen
 	PolledAt       time.Time
 	PollError      string
-	Timezone       string // IANA; empty: not told yet
+	Timezone       string    // IANA; empty: not told yet
+	BeganAt        time.Time // orders placed before it are not looked for
 	// Changes from CompleteFrom to CompleteThrough were compared on all three
 	// sides; zero: none were.
 	CompleteFrom, CompleteThrough time.Time
@@ -41,15 +42,15 @@ func shopRow(t *tx, shop string) error {
 // Shop returns what is known of a shop; nothing, at first.
 func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 	shop := Shop{Name: name}
-	var uninstalled, subscribed, cursor, polled, from, through int64
+	var uninstalled, subscribed, cursor, polled, began, from, through int64
 	err := s.readers.QueryRowContext(ctx, `SELECT uninstalled_at, subscribed_at, subscribe_error, poll_cursor, polled_at, poll_error,
-			timezone, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
-		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.Timezone, &from, &through, &shop.NumberSeen)
+			timezone, began_at, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
+		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.Timezone, &began, &from, &through, &shop.NumberSeen)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop, nil
 	}
 	shop.UninstalledAt, shop.SubscribedAt, shop.PollCursor, shop.PolledAt = timeOf(uninstalled), timeOf(subscribed), timeOf(cursor), timeOf(polled)
-	shop.CompleteFrom, shop.CompleteThrough = timeOf(from), timeOf(through)
+	shop.BeganAt, shop.CompleteFrom, shop.CompleteThrough = timeOf(began), timeOf(from), timeOf(through)
 	return shop, err
 }
 
@@ -161,4 +162,23 @@ func (s *Store) Habit(ctx context.Context, shop string, hours []time.Time) ([]in
 		}
 	}
 	return counts, nil
+}
+
+// Began notes from when on a shop's orders are Gapless's to carry. It only ever
+// moves back, as a backfill takes older orders in.
+func (s *Store) Began(ctx context.Context, shop string, at time.Time) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := shopRow(t, shop); err != nil {
+			return err
+		}
+		return t.exec(`UPDATE shops SET began_at = $1 WHERE shop = $2 AND (began_at = 0 OR began_at > $1)`, micros(at), shop)
+	})
+}
+
+// PollAgainFrom moves the poll's cursor back, so that what changed since then is
+// looked at again.
+func (s *Store) PollAgainFrom(ctx context.Context, shop string, from time.Time) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		return t.exec(`UPDATE shops SET poll_cursor = min(poll_cursor, $1) WHERE shop = $2`, micros(from), shop)
+	})
 }

@@ -23,7 +23,8 @@ type Standing struct {
 	State       string
 	Wanted      string
 	Held        string
-	Present     bool // a document was seen in the ERP
+	Sent        string // the version of the last intent: the ERP's document may carry it, where the change since concerned nothing that is mapped
+	Present     bool   // a document was seen in the ERP
 	Since       time.Time
 	ChangedAt   time.Time
 	WrittenAt   time.Time // when a call of ours last changed the document
@@ -46,7 +47,7 @@ const (
 const standingPage = 5000
 
 const standingColumns = `o.shop, o.id, o.name, o.version, o.currency, o.total, o.created_at, o.updated_at, o.cancelled_at, o.deleted_at,
-	coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.present, 0), coalesce(d.since, 0),
+	coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.sent, ''), coalesce(d.present, 0), coalesce(d.since, 0),
 	coalesce(d.changed_at, 0), coalesce(d.written_at, 0), coalesce(d.rule, ''), coalesce(d.reason, ''), coalesce(d.erp_total, '')`
 
 const fromStandings = ` FROM orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id AND d.erp = $1`
@@ -118,7 +119,7 @@ func (s *Store) standings(ctx context.Context, query string, args ...any) ([]Sta
 		var st Standing
 		var created, updated, cancelled, deleted, since, changed, written int64
 		if err := rows.Scan(&st.Shop, &st.ID, &st.Name, &st.Version, &st.Currency, &st.Total, &created, &updated, &cancelled, &deleted,
-			&st.ERP, &st.State, &st.Wanted, &st.Held, &st.Present, &since, &changed, &written, &st.Rule, &st.Reason, &st.ERPTotal); err != nil {
+			&st.ERP, &st.State, &st.Wanted, &st.Held, &st.Sent, &st.Present, &since, &changed, &written, &st.Rule, &st.Reason, &st.ERPTotal); err != nil {
 			return nil, err
 		}
 		st.CreatedAt, st.UpdatedAt, st.CancelledAt, st.DeletedAt = timeOf(created), timeOf(updated), timeOf(cancelled), timeOf(deleted)
@@ -126,4 +127,22 @@ func (s *Store) standings(ctx context.Context, query string, args ...any) ([]Sta
 		all = append(all, st)
 	}
 	return all, rows.Err()
+}
+
+// Unlisted tells how many of the delivered orders of a window a list of the
+// ERP's documents that begins at since can't show, because no call of ours
+// changed them after it, and when the oldest of them was written.
+func (s *Store) Unlisted(ctx context.Context, shop, erp string, by Axis, from, to, since time.Time) (n int64, oldest time.Time, err error) {
+	query := `SELECT count(*), coalesce(min(d.written_at), 0) ` + fromStandings + ` WHERE o.shop = $2 AND o.updated_at >= $3 AND o.updated_at < $4
+		AND d.state = 'delivered' AND d.written_at < $5 AND o.deleted_at = 0`
+	if by == ByCreated {
+		query = `SELECT count(*), coalesce(min(d.written_at), 0) ` + fromStandings + ` WHERE o.shop = $2 AND o.created_at >= $3 AND o.created_at < $4
+			AND d.state = 'delivered' AND d.written_at < $5 AND o.deleted_at = 0`
+	}
+	var written int64
+	err = s.readers.QueryRowContext(ctx, query, erp, shop, micros(from), micros(to), micros(since)).Scan(&n, &written)
+	if err != nil {
+		return 0, time.Time{}, fmt.Errorf("count the orders of %s that the ERP's list can't show: %w", shop, err)
+	}
+	return n, timeOf(written), nil
 }

@@ -139,3 +139,23 @@ func (s *Store) Refusals(ctx context.Context, limit int) ([]Refusal, error) {
 	}
 	return all, rows.Err()
 }
+
+// RefusedBetween says whether the door turned a request away that claimed to
+// come from this shop's domain.
+func (s *Store) RefusedBetween(ctx context.Context, domain string, from, to time.Time) (yes bool, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM refusals WHERE shop = $1 AND at >= $2 AND at < $3)`, domain, micros(from), micros(to)).Scan(&yes)
+	return yes, err
+}
+
+// HeardBetween says whether any webhook was stored between two moments, so that
+// Gapless was there to hear.
+func (s *Store) HeardBetween(ctx context.Context, from, to time.Time) (yes bool, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM events WHERE source = 'webhook' AND received_at >= $1 AND received_at < $2)`, micros(from), micros(to)).Scan(&yes)
+	return yes, err
+}
+
+// Counted sums what was counted of one kind since a moment, over all shops.
+func (s *Store) Counted(ctx context.Context, kind string, since time.Time) (n int64, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM tallies WHERE minute >= $1 AND kind = $2`, micros(since), kind).Scan(&n)
+	return n, err
+}

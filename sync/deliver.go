@@ -87,6 +87,10 @@ func (a *attempt) park(step string, err error) *store.Settle {
 	errors.As(err, &problem)
 	s.Reason, s.Field, s.Hint = problem.Reason, problem.Field, problem.Hint
 	s.Decision = a.decision(step, "parked", problem.Error())
+	s.Gap = &store.Gap{
+		Shop: a.claim.Shop, OrderID: a.claim.ID, ERP: a.Name, Kind: store.GapParked, About: a.claim.Wanted, Cause: CauseOrderRefused,
+		Detail: problem.Error(), FoundBy: foundByDelivery, Since: a.engine.now(),
+	}
 	return s
 }
 
@@ -226,7 +230,9 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 	case len(found) == 0:
 		return a.absent()
 	case len(live) == 1 && a.holds(live[0]):
-		return a.delivered(live[0].ID, amountText(live[0].Total))
+		s := a.delivered(live[0].ID, amountText(live[0].Total))
+		s.WrittenAt = live[0].UpdatedAt
+		return s
 	case len(live) == 1 && newerVersion(live[0].Version, a.doc.Version) && a.rule == nil:
 		return a.behind(live[0].Version)
 	}
@@ -362,7 +368,11 @@ func (a *attempt) settled(r erp.Outcome) *store.Settle {
 	switch r.Result {
 	case erp.Created, erp.Updated, erp.Unchanged:
 		a.note(a.circuit.succeeded(), "the ERP answers again")
-		return a.delivered(r.ID, amountText(r.Total))
+		s := a.delivered(r.ID, amountText(r.Total))
+		if r.Result != erp.Unchanged {
+			s.WrittenAt = a.engine.now()
+		}
+		return s
 	case erp.Rejected:
 		a.note(a.circuit.succeeded(), "the ERP answers again")
 		s := a.park("deliver", &erp.Problem{Reason: r.Reason, Field: r.Field, Hint: r.Hint})

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"golang.org/x/time/rate"
 
 	"gapless/erp"
@@ -21,6 +22,8 @@ import (
 type ShopClient interface {
 	Order(ctx context.Context, id int64, p shopify.Priority) (json.RawMessage, error)
 	Orders(ctx context.Context, w shopify.Window, p shopify.Priority, page func([]shopify.OrderHead) error) error
+	OrdersByID(ctx context.Context, ids []int64, p shopify.Priority) ([]shopify.OrderHead, error)
+	Shop(ctx context.Context) (shopify.Shop, error)
 	Subscribe(ctx context.Context, uri string, topics []string) ([]shopify.SubscriptionChange, error)
 }
 
@@ -29,10 +32,22 @@ type Shop struct {
 	Name   string
 	ERP    string // the ERP that gets its orders
 	Client ShopClient
+	Domain string // acme.myshopify.com
 	// Webhooks says whether Shopify can reach us; without, polling is all there is.
 	Webhooks    bool
-	PollEvery   time.Duration
+	Poll        PollPace
 	PollOverlap time.Duration // how far behind its own clock Shopify's search index may be
+	Reconcile   ReconcileConfig
+}
+
+// ReconcileConfig says when and how the three sides are compared.
+type ReconcileConfig struct {
+	Every  time.Duration // 0: only when somebody asks
+	Window time.Duration // how far back, at least
+	Settle time.Duration // younger changes may still be on their way
+	Stuck  time.Duration // an order that waits longer for its ERP is a gap; 0: 15 minutes
+	// Tolerance is by how much an ERP's total may differ from Shopify's.
+	Tolerance decimal.Decimal
 }
 
 // ERP is one ERP and how hard it may be driven.
@@ -72,7 +87,8 @@ type Config struct {
 type Engine struct {
 	store *store.Store
 	shops map[string]*Shop
-	lanes map[string]*lane // one per ERP
+	lanes map[string]*lane  // one per ERP
+	signs map[string]*signs // one per shop
 	rules *erp.Rules
 	cfg   Config
 	now   func() time.Time
@@ -81,13 +97,14 @@ type Engine struct {
 	mu     sync.Mutex // of random
 	random *rand.Rand
 
+	started  time.Time   // when this process began to listen
 	unpurged atomic.Bool // redacted data may still be in the WAL
 	metrics  Metrics
 }
 
 // New returns an engine over an open store.
 func New(s *store.Store, cfg Config) (*Engine, error) {
-	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -103,15 +120,20 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	if e.cfg.Late == 0 {
 		e.cfg.Late = 2 * time.Minute
 	}
+	e.started = e.now()
 	for i := range cfg.ERPs {
 		e.lanes[cfg.ERPs[i].Name] = newLane(e, cfg.ERPs[i])
 	}
 	for i := range cfg.Shops {
 		shop := &cfg.Shops[i]
+		if shop.Reconcile.Stuck == 0 {
+			shop.Reconcile.Stuck = 15 * time.Minute
+		}
 		if e.lanes[shop.ERP] == nil {
 			return nil, fmt.Errorf("shop %s: there is no ERP named %q", shop.Name, shop.ERP)
 		}
 		e.shops[shop.Name] = shop
+		e.signs[shop.Name] = newSigns(shop.Poll.Grace)
 	}
 	return e, nil
 }
@@ -122,6 +144,21 @@ func (e *Engine) Recover(ctx context.Context) error {
 	freed, err := e.store.Recover(ctx, true)
 	if err != nil {
 		return fmt.Errorf("recover deliveries that were cut off: %w", err)
+	}
+	if err := e.store.StopRuns(ctx); err != nil {
+		return fmt.Errorf("end the runs that were cut off: %w", err)
+	}
+	for name, signs := range e.signs {
+		shop, err := e.store.Shop(ctx, name)
+		if err != nil {
+			return fmt.Errorf("read what is known of %s: %w", name, err)
+		}
+		signs.highest = shop.NumberSeen
+		if shop.BeganAt.IsZero() {
+			if err := e.store.Began(ctx, name, e.started.Add(-e.shops[name].Reconcile.Window)); err != nil {
+				return err
+			}
+		}
 	}
 	if freed > 0 {
 		e.log.Info("deliveries were cut off when Gapless last stopped; those that may have reached the ERP are looked up there first", "deliveries", freed)
@@ -145,7 +182,11 @@ func (e *Engine) Run(ctx context.Context) error {
 		start(func() {
 			e.loop(ctx, store.Refetches, func(ctx context.Context) time.Duration { return e.refetchDue(ctx, shop) })
 		})
+		if shop.Poll.Active > 0 {
+			start(func() { e.pollLoop(ctx, shop) })
+		}
 	}
+	start(func() { e.loop(ctx, store.Deliveries|store.Gaps, e.verifyAll) })
 	stop, err := e.schedule(ctx)
 	if err != nil {
 		return err

@@ -39,7 +39,8 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
-	b := &batch{engine: e, at: e.now(), wanted: map[store.OrderKey]*store.Wanted{}, asked: map[store.OrderKey]bool{}}
+	b := &batch{engine: e, at: e.now(), wanted: map[store.OrderKey]*store.Wanted{}, asked: map[store.OrderKey]bool{}, late: map[string]bool{}}
+	b.Heard = map[store.Heard]int64{}
 	heard := hearAll(events)
 	if err := b.recall(ctx, events, heard); err != nil {
 		return 0, err
@@ -59,6 +60,7 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	e.metrics.intake(len(events), len(b.Orders))
+	b.sign()
 	if len(b.Redactions) > 0 {
 		e.unpurged.Store(true)
 		e.purge(ctx)
@@ -75,6 +77,14 @@ type batch struct {
 	redacted map[store.Person]bool
 	wanted   map[store.OrderKey]*store.Wanted
 	asked    map[store.OrderKey]bool
+	numbers  []numbered      // of orders that are new
+	late     map[string]bool // shops of which a webhook came late
+}
+
+// numbered is a new order's number, by which a lost one before it shows.
+type numbered struct {
+	shop   string
+	number int64
 }
 
 // recall reads what is known of the orders and people that events are about.
@@ -104,6 +114,9 @@ func buyer(ev store.Event, o *shopify.Order) store.Person {
 }
 
 func (b *batch) decide(ev store.Event, m message) {
+	if ev.Source == store.SourceWebhook {
+		b.Heard[store.Heard{Shop: ev.Shop, Hour: ev.ReceivedAt.Truncate(time.Hour)}]++
+	}
 	key := store.OrderKey{Shop: ev.Shop, ID: m.OrderID}
 	if !b.latest[key].RedactedAt.IsZero() {
 		b.Forget = append(b.Forget, ev.ID)
@@ -155,9 +168,11 @@ func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content)
 		outcome := "newer"
 		if !seen {
 			outcome = "new"
+			b.numbers = append(b.numbers, numbered{ev.Shop, o.Number})
 		}
 		b.accept(ev, o, content, fetchedAt, gone)
 		if late {
+			b.late[ev.Shop] = true
 			b.doubt(ev, key, outcome, "accepted, but it came late: Shopify is asked whether there is something newer still")
 			return
 		}
@@ -176,6 +191,16 @@ func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content)
 		b.note(ev, key, "newer", cmp.Or(withheld(ev), "fetched later than what was known of the same second"))
 	default:
 		b.doubt(ev, key, "tie", "another content of the same second is known")
+	}
+}
+
+// sign passes on what hints at webhooks that are getting lost.
+func (b *batch) sign() {
+	for _, n := range b.numbers {
+		b.engine.signs[n.shop].heard(n.number, b.at)
+	}
+	for shop := range b.late {
+		b.engine.signs[shop].suspect(b.at, foundByLag)
 	}
 }
 

@@ -47,7 +47,10 @@ func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 	shop := e.shops[r.Shop]
 	asked := e.now()
 	priority := shopify.Refetch
-	if r.Reason == reasonConfirm {
+	switch r.Reason {
+	case reasonPoll, reasonReconcile:
+		priority = shopify.Heal
+	case reasonConfirm:
 		priority = shopify.Reconcile
 	}
 	body, err := shop.Client.Order(ctx, r.ID, priority)

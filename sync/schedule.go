@@ -2,7 +2,9 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-co-op/gocron/v2"
@@ -28,13 +30,15 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 		if shop.Webhooks && e.cfg.WebhookURI != "" {
 			every(time.Hour, func() { e.logged("webhook subscriptions", e.Subscribe(ctx, shop.Name)) })
 		}
-		if shop.PollEvery > 0 {
-			every(shop.PollEvery, func() {
-				_, err := e.Poll(ctx, shop.Name)
-				e.logged("poll", err)
-			})
+		if shop.Reconcile.Every > 0 {
+			every(shop.Reconcile.Every, func() { e.logged("reconciliation", e.reconcileDue(ctx, shop)) })
 		}
+		every(time.Minute, func() { e.logged("look for signs of lost webhooks", e.watchSigns(ctx, shop)) })
 	}
+	every(time.Minute, func() {
+		_, err := e.FindStuck(ctx)
+		e.logged("look for orders that wait too long", err)
+	})
 	every(10*time.Second, func() {
 		_, err := e.store.Recover(ctx, false)
 		e.logged("take back deliveries whose lease ran out", err)
@@ -80,9 +84,75 @@ func (e *Engine) forget(ctx context.Context) error {
 	}
 }
 
+// reconcileDue compares what changed since the last complete comparison, and
+// once a day the last 60 days.
+func (e *Engine) reconcileDue(ctx context.Context, shop *Shop) error {
+	if err := e.learnShop(ctx, shop); err != nil {
+		return err
+	}
+	pass, err := e.nextPass(ctx, shop)
+	if err != nil {
+		return err
+	}
+	r, err := e.Reconcile(ctx, shop.Name, pass)
+	if err != nil {
+		return err
+	}
+	if err := e.verifyOrphans(ctx, shop.Name); err != nil {
+		return err
+	}
+	if !r.Complete {
+		return fmt.Errorf("%s could not be compared whole: %s", shop.Name, strings.Join(r.Notes, "; "))
+	}
+	return nil
+}
+
+// nextPass is the comparison that is due. It begins where the last complete one
+// ended, so that no hour stays unchecked, and takes in at least the window.
+func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
+	now := e.now()
+	deep, err := e.store.LastRun(ctx, shop.Name, store.RunDeep)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Pass{}, err
+	}
+	if now.Sub(deep.StartedAt) >= 24*time.Hour {
+		return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: BySchedule}, nil
+	}
+	state, err := e.store.Shop(ctx, shop.Name)
+	if err != nil {
+		return Pass{}, err
+	}
+	from := now.Add(-shop.Reconcile.Window)
+	if through := state.CompleteThrough; !through.IsZero() {
+		from = earlier(from, through.Add(-shop.PollOverlap))
+	}
+	if earliest := now.Add(-deepest); from.Before(earliest) {
+		from = earliest
+	}
+	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: BySchedule}, nil
+}
+
+// learnShop asks the shop for its time zone, by which its days end.
+func (e *Engine) learnShop(ctx context.Context, shop *Shop) error {
+	told, err := shop.Client.Shop(ctx)
+	if err != nil {
+		return fmt.Errorf("ask %s for its time zone: %w", shop.Name, err)
+	}
+	if _, err := time.LoadLocation(told.Timezone); err != nil {
+		return fmt.Errorf("the time zone of %s: %w", shop.Name, err)
+	}
+	return e.store.InTimezone(ctx, shop.Name, told.Timezone)
+}
+
 // Subscribe makes sure that the shop sends us every topic we need, and keeps a
-// record of what it had to mend.
+// record of what it had to mend. A subscription that was there before and is
+// gone is a gap, which is healed by making it anew and polling all that may have
+// been lost meanwhile.
 func (e *Engine) Subscribe(ctx context.Context, name string) error {
+	before, err := e.store.Shop(ctx, name)
+	if err != nil {
+		return err
+	}
 	changes, err := e.shops[name].Client.Subscribe(ctx, e.cfg.WebhookURI, shopify.Topics)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -101,6 +171,48 @@ func (e *Engine) Subscribe(ctx context.Context, name string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("webhook subscriptions of %s: %w", name, err)
+	}
+	return e.unsubscribed(ctx, name, before, changes)
+}
+
+// unsubscribed notes the subscriptions that were lost since they were last seen
+// whole, and has everything since then polled.
+func (e *Engine) unsubscribed(ctx context.Context, name string, before store.Shop, changes []shopify.SubscriptionChange) error {
+	if before.SubscribedAt.IsZero() {
+		return nil
+	}
+	var lost []store.Fault
+	for _, c := range changes {
+		if c.Action == "created" {
+			lost = append(lost, store.Fault{Gap: store.Gap{
+				Shop: name, ERP: e.shops[name].ERP, Kind: store.GapSubscription, Subject: c.Topic, About: version(e.now()), Cause: CauseRemoved,
+				Detail: "the webhook subscription " + c.Topic + " was gone", FoundBy: foundBySchedule, Since: before.SubscribedAt,
+			}})
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	if _, err := e.store.FoundGaps(ctx, foundBySchedule, lost...); err != nil {
+		return err
+	}
+	if err := e.store.PollAgainFrom(ctx, name, before.SubscribedAt); err != nil {
+		return err
+	}
+	e.signs[name].suspect(e.now(), store.GapSubscription)
+	return e.resubscribed(ctx, name)
+}
+
+// resubscribed closes the gaps of subscriptions that are there again.
+func (e *Engine) resubscribed(ctx context.Context, name string) error {
+	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: name, Kind: store.GapSubscription, State: store.Live, Limit: len(shopify.Topics)})
+	if err != nil {
+		return err
+	}
+	for _, g := range gaps {
+		if err := e.store.CloseGap(ctx, g.ID, "it was made anew, and everything since was looked for"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

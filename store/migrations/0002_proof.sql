@@ -28,6 +28,7 @@ UPDATE deliveries SET written_at = changed_at WHERE present = 1;
 CREATE INDEX deliveries_since ON deliveries (since) WHERE state IN ('due', 'sending', 'unknown');
 
 ALTER TABLE shops ADD COLUMN timezone         TEXT NOT NULL DEFAULT '';    -- IANA; '': not yet told
+ALTER TABLE shops ADD COLUMN began_at         INTEGER NOT NULL DEFAULT 0;  -- orders placed before it are not looked for; 0: not yet begun
 ALTER TABLE shops ADD COLUMN complete_from    INTEGER NOT NULL DEFAULT 0;  -- changes from here on
 ALTER TABLE shops ADD COLUMN complete_through INTEGER NOT NULL DEFAULT 0;  -- to here were compared on all three sides; 0: never
 ALTER TABLE shops ADD COLUMN number_seen      INTEGER NOT NULL DEFAULT 0;  -- every order number up to it was heard of, or looked for

@@ -1,0 +1,270 @@
+package ordersync
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"gapless/erp"
+	"gapless/shopify"
+	"gapless/store"
+)
+
+// foundByPoll and the like say what found a gap, beside the kinds of runs.
+const (
+	foundByDelivery = "delivery" // the engine, as it tried to deliver
+	foundByNumbers  = "numbers"  // a hole in the run of order numbers led to it
+	foundByLag      = "lag"      // a webhook that came late led to it
+	foundBySchedule = "schedule" // a regular look at subscriptions and waiting orders
+)
+
+// lost is the fault of an order that a poll found, and of which nothing was heard.
+func (e *Engine) lost(ctx context.Context, shop *Shop, head shopify.OrderHead, known store.Order, seen bool, foundBy string) (store.Fault, error) {
+	cause, err := e.whyUnheard(ctx, shop, head.UpdatedAt)
+	if err != nil {
+		return store.Fault{}, err
+	}
+	f := store.Fault{Gap: store.Gap{
+		Shop: shop.Name, OrderID: head.ID, ERP: shop.ERP, Kind: store.GapMissing, About: version(head.UpdatedAt), Cause: cause,
+		Detail: fmt.Sprintf("Shopify lists %s, and nothing was heard of it", head.Name), FoundBy: foundBy, Since: head.UpdatedAt,
+	}}
+	if seen {
+		f.Kind, f.Detail = store.GapStale, fmt.Sprintf("Shopify changed %s at %s, and nothing was heard of it after %s", head.Name, version(head.UpdatedAt), version(known.UpdatedAt))
+	}
+	f.Refetch = &store.Refetch{OrderKey: f.Key(), Reason: reasonPoll, AskedAt: e.now(), NextAt: e.now()}
+	return f, nil
+}
+
+// whyUnheard says why no webhook told of a change: it was turned away, nobody
+// was there to take it, or it never came. One that comes after all changes the
+// cause when the gap closes.
+func (e *Engine) whyUnheard(ctx context.Context, shop *Shop, since time.Time) (string, error) {
+	const around = 5 * time.Minute
+	refused, err := e.store.RefusedBetween(ctx, shop.Domain, since.Add(-time.Minute), since.Add(around))
+	if err != nil {
+		return "", err
+	}
+	if refused {
+		return CauseRefused, nil
+	}
+	if !since.Before(e.started) {
+		return CauseNeverCame, nil
+	}
+	up, err := e.store.HeardBetween(ctx, since, since.Add(around))
+	if err != nil || up {
+		return CauseNeverCame, err
+	}
+	return CauseDown, nil
+}
+
+// verifyAgain is how soon the ERP is asked once more about a gap that it still shows.
+const verifyAgain = 10 * time.Minute
+
+// VerifyGaps asks the ERP about gaps whose order has come to rest, and closes
+// those that it shows healed. It returns how many it asked about.
+func (e *Engine) VerifyGaps(ctx context.Context) (asked int, err error) {
+	const atOnce = 20
+	gaps, err := e.store.SettledGaps(ctx, e.now().Add(-verifyAgain), atOnce)
+	if err != nil {
+		return 0, err
+	}
+	for _, g := range gaps {
+		if e.lanes[g.ERP] == nil {
+			continue
+		}
+		if err := e.verifyGap(ctx, g); err != nil {
+			return asked, fmt.Errorf("verify gap %d in the ERP: %w", g.ID, err)
+		}
+		asked++
+	}
+	return asked, nil
+}
+
+// verifyAll verifies what there is to verify, and says when to look again.
+func (e *Engine) verifyAll(ctx context.Context) time.Duration {
+	n, err := e.VerifyGaps(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.log.Warn("gaps could not be verified in the ERP; they stay open and are tried again", "err", err)
+	}
+	if n > 0 && err == nil {
+		return time.Millisecond
+	}
+	return time.Second
+}
+
+// verifyGap closes a gap if the ERP shows the order as it should be: once, at
+// the version that is wanted, with Shopify's total; or not at all, where the
+// order is cancelled, excluded or deleted.
+func (e *Engine) verifyGap(ctx context.Context, g store.Gap) error {
+	l := e.lanes[g.ERP]
+	found, err := l.lookUp(ctx, ref(g.Shop, g.OrderID))
+	if err != nil {
+		return err
+	}
+	standing, err := e.store.StandingsOf(ctx, g.ERP, []store.OrderKey{g.Key()})
+	if err != nil {
+		return err
+	}
+	it := line{id: g.OrderID}
+	if st, ok := standing[g.Key()]; ok {
+		it.known = &st
+	}
+	for _, f := range found {
+		it.docs = withDocument(it.docs, entryOf(g.OrderID, f))
+	}
+	c := comparison{tolerance: e.toleranceOf(g.Shop), shopify: true, erp: true}
+	v := c.judge(it)
+	if v.kind != "" {
+		return e.store.CheckedGap(ctx, g.ID, v.detail)
+	}
+	return e.healed(ctx, g, it)
+}
+
+// healed closes a gap, and says by what it was healed.
+func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
+	if g.Cause == CauseNeverCame || g.Cause == CauseDown {
+		if err := e.cameLate(ctx, g); err != nil {
+			return err
+		}
+	}
+	by := "a webhook or a new version"
+	steps, err := e.store.GapSteps(ctx, g.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.Step == "healing" {
+			by = s.By
+		}
+	}
+	if l.known != nil && l.known.State == store.StateExcluded {
+		by = "the rule " + l.known.Rule
+	}
+	return e.store.CloseGap(ctx, g.ID, by)
+}
+
+// cameLate notes, as the cause of a gap, that its webhook came after all.
+func (e *Engine) cameLate(ctx context.Context, g store.Gap) error {
+	events, err := e.store.Events(ctx, store.EventFilter{Shop: g.Shop, OrderID: g.OrderID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	for _, ev := range events {
+		if ev.Source == store.SourceWebhook && ev.ReceivedAt.After(g.FirstSeen) && !ev.TriggeredAt.IsZero() && ev.TriggeredAt.Before(g.FirstSeen) {
+			late := ev.ReceivedAt.Sub(ev.TriggeredAt).Round(time.Second)
+			return e.store.CauseOfGap(ctx, g.ID, CauseLate, fmt.Sprintf("the webhook %s came %s late", ev.Topic, late))
+		}
+	}
+	return nil
+}
+
+func (e *Engine) toleranceOf(shop string) decimal.Decimal {
+	if s := e.shops[shop]; s != nil {
+		return s.Reconcile.Tolerance
+	}
+	return decimal.Zero
+}
+
+// verifyOrphans closes the gaps of documents that nobody should hold, once they
+// are gone from the ERP.
+func (e *Engine) verifyOrphans(ctx context.Context, shop string) error {
+	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: shop, Kind: store.GapOrphan, State: store.Live, Limit: mostConfirmed})
+	if err != nil {
+		return err
+	}
+	for _, g := range gaps {
+		l := e.lanes[g.ERP]
+		if l == nil || g.OrderID == 0 {
+			continue
+		}
+		if err := e.verifyGap(ctx, g); err != nil {
+			return fmt.Errorf("verify gap %d in the ERP: %w", g.ID, err)
+		}
+	}
+	return nil
+}
+
+// FindStuck notes the orders that wait for their ERP for too long.
+func (e *Engine) FindStuck(ctx context.Context) (int, error) {
+	const atOnce = 200
+	now, opened := e.now(), 0
+	for _, shop := range e.shops {
+		stuck, err := e.store.Stuck(ctx, shop.Name, shop.ERP, now.Add(-shop.Reconcile.Stuck), atOnce)
+		if err != nil {
+			return opened, err
+		}
+		faults := make([]store.Fault, len(stuck))
+		for i, d := range stuck {
+			faults[i].Gap = store.Gap{
+				Shop: d.Shop, OrderID: d.DeliveryKey.ID, ERP: d.ERP, Kind: store.GapStuck, About: d.Wanted, Cause: CauseERPFailed,
+				Detail: "on its way since " + version(d.Since) + ": " + cmp.Or(d.Reason, "it was not its turn yet"), FoundBy: foundBySchedule, Since: d.Since,
+			}
+		}
+		n, err := e.store.FoundGaps(ctx, foundBySchedule, faults...)
+		if err != nil {
+			return opened, err
+		}
+		opened += n
+	}
+	return opened, nil
+}
+
+// ErrNoGap says that there is no such gap, or that it is closed.
+var ErrNoGap = errors.New("there is no such gap, or it is closed")
+
+// ReplayGaps sets in motion, at a person's word, what is to mend gaps: orders are
+// asked for, verified and sent again; subscriptions are made; a silent shop is
+// polled. It returns how many it set in motion.
+func (e *Engine) ReplayGaps(ctx context.Context, ids []int64, by string) (int64, error) {
+	gaps := make([]store.Gap, len(ids))
+	for i, id := range ids {
+		var err error
+		if gaps[i], err = e.store.Gap(ctx, id); err != nil {
+			return 0, err
+		}
+	}
+	started, err := e.store.HealGaps(ctx, by, gaps...)
+	if err != nil {
+		return 0, err
+	}
+	for _, g := range gaps {
+		switch {
+		case g.State == store.GapClosed || e.shops[g.Shop] == nil:
+		case g.Kind == store.GapSubscription:
+			err = errors.Join(err, e.Subscribe(ctx, g.Shop))
+		case g.Kind == store.GapSilence:
+			_, polled := e.Poll(ctx, g.Shop)
+			err = errors.Join(err, polled)
+		}
+	}
+	return started, err
+}
+
+// IgnoreGap leaves a gap as it is, with a reason and a name to it.
+func (e *Engine) IgnoreGap(ctx context.Context, id int64, by, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return errors.New("say why the gap is ignored")
+	}
+	done, err := e.store.IgnoreGap(ctx, id, by, reason)
+	if err == nil && !done {
+		return ErrNoGap
+	}
+	return err
+}
+
+// lookUp asks the ERP for a reference, within its limits.
+func (l *lane) lookUp(ctx context.Context, reference string) ([]erp.Found, error) {
+	release, err := l.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	return l.Adapter.Lookup(ctx, reference, nil)
+}

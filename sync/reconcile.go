@@ -1,0 +1,537 @@
+package ordersync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"gapless/erp"
+	"gapless/shopify"
+	"gapless/store"
+	"gapless/sync/report"
+)
+
+// Pass is one comparison of the three sides that somebody, or the clock, asks for.
+type Pass struct {
+	Kind     string     // store.RunReconcile, RunDeep or RunDay
+	Axis     store.Axis // by which time orders fall into the window
+	From, To time.Time
+	Heal     bool   // mend what is found; else only note it
+	By       string // who asks
+}
+
+// BySchedule is who asks for what happens by the clock.
+const BySchedule = "schedule"
+
+// Reconciliation is what a pass saw.
+type Reconciliation struct {
+	Run      store.Run         `json:"-"`
+	Balance  report.Balance    `json:"balance"`
+	ByRule   []report.Excluded `json:"by_rule"`
+	Faults   map[string]int64  `json:"faults"` // by kind of gap
+	Opened   int64             `json:"opened"` // of them, gaps that were not known
+	Healing  int64             `json:"healing"`
+	Complete bool              `json:"complete"` // all three sides were read whole
+	Notes    []string          `json:"notes"`    // what could not be seen, and what was left out
+}
+
+// Balanced says that the pass saw everything and that it adds up.
+func (r Reconciliation) Balanced() bool { return r.Complete && r.Balance.Balanced() }
+
+// How much of what looks wrong is looked at twice in one pass. What is beyond
+// waits for the next one.
+const (
+	mostConfirmed = 200 // references looked up in the ERP
+	mostUnlisted  = 50  // documents that are too old for the ERP's list, and are looked up
+	secondLook    = 500 // orders at once of which a side said nothing
+)
+
+// deepest is how far back an ERP's list is asked for, and Shopify shows orders
+// to most apps.
+const deepest = 60 * 24 * time.Hour
+
+// ruleBefore is the name by which orders are left out that were placed before
+// Gapless began with a shop.
+const ruleBefore = "placed before Gapless began"
+
+// reconciler is a pass under way.
+type reconciler struct {
+	*Engine
+	shop *Shop
+	lane *lane
+	pass Pass
+	run  store.Run
+	comparison
+	heads, docs *spool
+	out         Reconciliation
+	byRule      map[string]*report.Tally
+	later       []line // whose other sides lie outside the window
+	confirmed   int
+	faults      []store.Fault
+}
+
+// Reconcile compares Shopify, the store and the ERP over a window, notes what
+// differs as gaps, and mends what can be mended. Running it again changes
+// nothing. A pass that could not read one side says so in its notes, is not
+// complete, and moves nothing.
+//
+// Shopify is read first and the store last: whatever moves meanwhile makes the
+// later side newer, which is told from a fault.
+func (e *Engine) Reconcile(ctx context.Context, name string, pass Pass) (Reconciliation, error) {
+	shop := e.shops[name]
+	if shop == nil {
+		return Reconciliation{}, fmt.Errorf("there is no shop named %q in the config", name)
+	}
+	if !pass.From.Before(pass.To) {
+		return Reconciliation{}, fmt.Errorf("the window from %s to %s is empty", pass.From.Format(time.RFC3339), pass.To.Format(time.RFC3339))
+	}
+	r := &reconciler{Engine: e, shop: shop, lane: e.lanes[shop.ERP], pass: pass, heads: newSpool(), docs: newSpool(), byRule: map[string]*report.Tally{},
+		run: store.Run{Shop: name, Kind: pass.Kind, By: pass.By, From: pass.From, To: pass.To, Heal: pass.Heal}}
+	r.out.Faults = map[string]int64{}
+	r.until, r.tolerance = e.now().Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
+	if pass.By == BySchedule {
+		state, err := e.store.Shop(ctx, name)
+		if err != nil {
+			return Reconciliation{}, err
+		}
+		r.began = state.BeganAt
+	}
+	defer r.heads.close()
+	defer r.docs.close()
+	if err := e.store.BeginRun(ctx, &r.run); err != nil {
+		return r.out, fmt.Errorf("reconcile %s: %w", name, err)
+	}
+	err := r.compare(ctx)
+	if ended := r.end(ctx, err); ended != nil {
+		err = errors.Join(err, ended)
+	}
+	if err != nil {
+		return r.out, fmt.Errorf("reconcile %s: %w", name, err)
+	}
+	return r.out, nil
+}
+
+func (r *reconciler) compare(ctx context.Context) error {
+	r.readShopify(ctx)
+	if err := r.readERP(ctx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	known := r.store.Standings(ctx, r.shop.Name, r.shop.ERP, r.pass.Axis, r.pass.From, r.pass.To)
+	for l, err := range merge(r.heads.sorted(), known, r.docs.sorted()) {
+		if err != nil {
+			return err
+		}
+		if err := r.line(ctx, l); err != nil {
+			return err
+		}
+	}
+	if err := r.lookAgain(ctx); err != nil {
+		return err
+	}
+	return r.note(ctx)
+}
+
+// readShopify spools the heads of the window. A failure is noted, and the pass
+// goes on with what the other two sides tell.
+func (r *reconciler) readShopify(ctx context.Context) {
+	window := shopify.Window{By: shopify.Axis(r.pass.Axis), From: r.pass.From, To: r.pass.To}
+	err := r.shop.Client.Orders(ctx, window, shopify.Reconcile, func(page []shopify.OrderHead) error {
+		for _, h := range page {
+			if err := r.heads.add(entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency,
+				created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}); err != nil {
+				return err
+			}
+		}
+		r.run.Done += int64(len(page))
+		return r.store.SaveRun(ctx, &r.run)
+	})
+	r.shopify = err == nil
+	if err != nil {
+		r.out.Notes = append(r.out.Notes, "Shopify could not be read whole: "+err.Error())
+	}
+}
+
+// readERP spools the ERP's documents that changed since the window began, or
+// since an older one of its orders was written.
+func (r *reconciler) readERP(ctx context.Context) error {
+	since := r.pass.From.Add(-r.lane.longest() - time.Minute) // clocks differ
+	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.Axis, r.pass.From, r.pass.To, since)
+	if err != nil {
+		return err
+	}
+	if n > mostUnlisted {
+		if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
+			oldest = earliest
+		}
+		since = oldest.Add(-time.Minute)
+	}
+	r.listed, r.asked = since, r.now()
+	err = r.lane.Adapter.List(ctx, since, func(f erp.Found) error {
+		id, ours := orderOf(r.shop.Name, f.Ref)
+		if !ours {
+			return nil
+		}
+		return r.docs.add(entryOf(id, f))
+	})
+	r.erp = err == nil
+	if err != nil {
+		r.out.Notes = append(r.out.Notes, "the ERP could not be read whole: "+err.Error())
+	}
+	return nil
+}
+
+func entryOf(id int64, f erp.Found) entry {
+	return entry{order: id, name: f.ID, version: f.Version, total: amountText(f.Total), currency: f.Currency, updated: f.UpdatedAt, cancelled: f.Cancelled}
+}
+
+// orderOf tells the order from a reference, where it is one of this shop's.
+func orderOf(shop, reference string) (id int64, ours bool) {
+	digits, ours := strings.CutPrefix(reference, shop+"-")
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, ours && err == nil && ref(shop, id) == reference
+}
+
+// line judges one order, or puts it aside until its other sides are looked up.
+func (r *reconciler) line(ctx context.Context, l line) error {
+	if l.known == nil || l.head == nil {
+		if r.later = append(r.later, l); len(r.later) < secondLook {
+			return nil
+		}
+		return r.lookAgain(ctx)
+	}
+	return r.settle(ctx, l)
+}
+
+// lookAgain looks up, in batches, what stands here of orders that only another
+// side told of, and asks Shopify by id for those that it did not list.
+func (r *reconciler) lookAgain(ctx context.Context) error {
+	lines := r.later
+	r.later = nil
+	if err := r.complete(ctx, lines); err != nil {
+		return err
+	}
+	shown, err := r.shownByShopify(ctx, lines)
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		shows, asked := shown[l.id]
+		switch {
+		case asked && shows && l.known == nil: // a copy from a backup does not know it
+			r.faults = append(r.faults, store.Fault{Refetch: r.refetch(l.id)})
+			continue
+		case asked && !shows && l.known != nil && l.known.DeletedAt.IsZero() && r.now().Sub(l.known.CreatedAt) < deepest:
+			l.known.DeletedAt = r.now() // whatever became of it, a person must decide about its document
+		}
+		if err := r.settle(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete adds what stands here of orders outside the window.
+func (r *reconciler) complete(ctx context.Context, lines []line) error {
+	var keys []store.OrderKey
+	for _, l := range lines {
+		if l.known == nil {
+			keys = append(keys, store.OrderKey{Shop: r.shop.Name, ID: l.id})
+		}
+	}
+	known, err := r.store.StandingsOf(ctx, r.shop.ERP, keys)
+	if err != nil {
+		return err
+	}
+	for i, l := range lines {
+		if st, ok := known[store.OrderKey{Shop: r.shop.Name, ID: l.id}]; ok && l.known == nil {
+			lines[i].known, lines[i].outside = &st, true
+		}
+	}
+	return nil
+}
+
+// shownByShopify asks for orders that the list did not show. The map holds those
+// that were asked for.
+func (r *reconciler) shownByShopify(ctx context.Context, lines []line) (map[int64]bool, error) {
+	shown := map[int64]bool{}
+	var ids []int64
+	for _, l := range lines {
+		if l.head == nil && !l.outside {
+			ids = append(ids, l.id)
+		}
+	}
+	if len(ids) == 0 || !r.shopify {
+		return shown, nil
+	}
+	heads, err := r.shop.Client.OrdersByID(ctx, ids, shopify.Reconcile)
+	if err != nil {
+		r.shopify = false
+		r.out.Notes = append(r.out.Notes, "Shopify could not be asked for the orders it did not list: "+err.Error())
+		return shown, ctx.Err()
+	}
+	for _, id := range ids {
+		shown[id] = false
+	}
+	for _, h := range heads {
+		shown[h.ID] = true
+	}
+	return shown, nil
+}
+
+// settle judges a line and takes it into the balance.
+func (r *reconciler) settle(ctx context.Context, l line) error {
+	v := r.judge(l)
+	if v.kind != "" && !v.ask && v.kind != store.GapParked && r.erp {
+		var err error
+		if l, v, err = r.confirm(ctx, l, v); err != nil {
+			return err
+		}
+	}
+	r.count(l, v)
+	if v.kind != "" || v.ask {
+		r.blame(l, v)
+	}
+	return nil
+}
+
+// confirm looks the reference up before anybody is told that something is wrong:
+// lists skip and repeat. Where too much looks wrong at once, the list is believed.
+func (r *reconciler) confirm(ctx context.Context, l line, v verdict) (line, verdict, error) {
+	unlisted := len(l.docs) == 0 && l.known != nil && l.known.WrittenAt.Before(r.listed)
+	if r.confirmed >= mostConfirmed {
+		if unlisted { // the list could not show it
+			v.class, v.kind = classERP, ""
+		}
+		return l, v, nil
+	}
+	r.confirmed++
+	asked := r.now()
+	found, err := r.lane.lookUp(ctx, ref(r.shop.Name, l.id))
+	if err != nil {
+		r.erp = false
+		r.out.Notes = append(r.out.Notes, "the ERP could not be asked about a document: "+err.Error())
+		return l, verdict{class: v.class}, ctx.Err()
+	}
+	known, err := r.store.StandingsOf(ctx, r.shop.ERP, []store.OrderKey{{Shop: r.shop.Name, ID: l.id}})
+	if err != nil {
+		return l, v, err
+	}
+	if st, ok := known[store.OrderKey{Shop: r.shop.Name, ID: l.id}]; ok {
+		if st.DeletedAt.IsZero() && l.known != nil {
+			st.DeletedAt = l.known.DeletedAt
+		}
+		l.known = &st
+	}
+	l.docs = nil
+	for _, f := range found {
+		l.docs = withDocument(l.docs, entryOf(l.id, f))
+	}
+	c := r.comparison
+	c.asked = asked
+	return l, c.judge(l), nil
+}
+
+// count takes an order that Shopify lists into the balance.
+func (r *reconciler) count(l line, v verdict) {
+	if l.head == nil {
+		return
+	}
+	b := &r.out.Balance
+	total := amountOf(l.head.total)
+	add(&b.Shopify, l.head.currency, total)
+	switch v.class {
+	case classERP:
+		if v.kind != "" {
+			b.Wrong++
+		}
+		add(&b.ERP, r.currencyThere(l, v), r.amountThere(l, v, total))
+	case classCancelled:
+		add(&b.Cancelled, l.head.currency, total)
+	case classExcluded:
+		add(&b.Excluded, l.head.currency, total)
+		rule := ruleBefore
+		if l.known != nil {
+			rule = l.known.Rule
+		}
+		if r.byRule[rule] == nil {
+			r.byRule[rule] = &report.Tally{}
+		}
+		add(r.byRule[rule], l.head.currency, total)
+	case classParked:
+		add(&b.Parked, l.head.currency, total)
+	case classMissing:
+		add(&b.Missing, l.head.currency, total)
+	default:
+		add(&b.Pending, l.head.currency, total)
+	}
+}
+
+func add(t *report.Tally, currency string, amount decimal.Decimal) {
+	t.Orders++
+	t.Add(currency, amount)
+}
+
+// amountThere is what the ERP says the document is worth, in a list or when it
+// was last asked; where it does not tell, what it was sent.
+func (r *reconciler) amountThere(l line, v verdict, total decimal.Decimal) decimal.Decimal {
+	switch {
+	case v.doc != nil && v.doc.total != "":
+		return amountOf(v.doc.total)
+	case l.known != nil && l.known.ERPTotal != "":
+		return amountOf(l.known.ERPTotal)
+	}
+	return total
+}
+
+func (r *reconciler) currencyThere(l line, v verdict) string {
+	if v.doc != nil && v.doc.currency != "" {
+		return v.doc.currency
+	}
+	return l.head.currency
+}
+
+// amountOf reads an amount that was checked when it came; what can't be read
+// counts as nothing, and so shows as a difference.
+func amountOf(text string) decimal.Decimal {
+	d, err := decimal.NewFromString(text)
+	if err != nil {
+		return decimal.Zero
+	}
+	return d
+}
+
+// blame makes a fault of a verdict.
+func (r *reconciler) blame(l line, v verdict) {
+	f := store.Fault{Gap: store.Gap{
+		Shop: r.shop.Name, OrderID: l.id, ERP: r.shop.ERP, Kind: v.kind, About: v.about, Cause: v.cause, Detail: v.detail,
+		FoundBy: r.pass.Kind, RunID: r.run.ID, Since: r.since(l, v),
+	}}
+	if v.kind != "" {
+		r.out.Faults[v.kind]++
+	}
+	if v.ask {
+		f.Refetch = r.refetch(l.id)
+	}
+	f.Replay = !v.ask && (v.kind == store.GapMissing || v.kind == store.GapStale || v.kind == store.GapMismatch)
+	r.faults = append(r.faults, f)
+}
+
+// since is when the fault began, as far as is known: a document that was edited
+// or is gone tells no time.
+func (r *reconciler) since(l line, v verdict) time.Time {
+	switch {
+	case l.head != nil && v.ask:
+		return l.head.updated
+	case v.doc != nil && v.kind == store.GapMismatch:
+		return v.doc.updated
+	}
+	return time.Time{}
+}
+
+func (r *reconciler) refetch(id int64) *store.Refetch {
+	return &store.Refetch{OrderKey: store.OrderKey{Shop: r.shop.Name, ID: id}, Reason: reasonReconcile, AskedAt: r.now(), NextAt: r.now()}
+}
+
+// note stores the gaps and sets in motion what mends them.
+func (r *reconciler) note(ctx context.Context) error {
+	if err := r.explain(ctx); err != nil {
+		return err
+	}
+	const atOnce = 200
+	for some := range slices.Chunk(r.faults, atOnce) {
+		var gaps []store.Fault
+		var asks []store.Refetch
+		for _, f := range some {
+			if !r.pass.Heal {
+				f.Refetch, f.Replay = nil, false
+			}
+			if f.Refetch != nil || f.Replay {
+				r.out.Healing++
+			}
+			switch {
+			case f.Kind != "":
+				gaps = append(gaps, f)
+			case f.Refetch != nil:
+				asks = append(asks, *f.Refetch)
+			}
+		}
+		opened, err := r.store.FoundGaps(ctx, r.pass.Kind, gaps...)
+		if err != nil {
+			return err
+		}
+		r.out.Opened += int64(opened)
+		if err := r.store.AskAgain(ctx, asks...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain finds out why nothing was heard of orders.
+func (r *reconciler) explain(ctx context.Context) error {
+	for i := range r.faults {
+		f := &r.faults[i]
+		if f.Cause != CauseNeverCame {
+			continue
+		}
+		var err error
+		if f.Cause, err = r.whyUnheard(ctx, r.shop, f.Since); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end records how the pass ended and, where it saw all three sides of all that
+// changed, that the window is complete.
+func (r *reconciler) end(ctx context.Context, failure error) error {
+	r.out.Complete = failure == nil && r.shopify && r.erp
+	for _, rule := range slices.Sorted(maps.Keys(r.byRule)) {
+		r.out.ByRule = append(r.out.ByRule, report.Excluded{Rule: rule, Tally: *r.byRule[rule]})
+	}
+	r.run.State = store.RunPartial
+	switch {
+	case ctx.Err() != nil:
+		r.run.State = store.RunStopped
+	case failure != nil:
+		r.run.State = store.RunFailed
+		r.out.Notes = append(r.out.Notes, failure.Error())
+	case r.out.Complete:
+		r.run.State = store.RunDone
+	}
+	for _, n := range r.out.Faults {
+		r.run.Found += n
+	}
+	var err error
+	if r.run.Data, err = json.Marshal(r.out); err != nil {
+		return err
+	}
+	r.run.Note = strings.Join(r.out.Notes, "; ")
+	ctx = context.WithoutCancel(ctx)
+	if err := r.store.SaveRun(ctx, &r.run); err != nil {
+		return err
+	}
+	r.out.Run = r.run
+	if !r.out.Complete || r.pass.Axis != store.ByUpdated {
+		return nil
+	}
+	return r.store.Complete(ctx, r.shop.Name, r.pass.From, earlier(r.pass.To, r.until))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

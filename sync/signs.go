@@ -1,0 +1,188 @@
+package ordersync
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"gapless/store"
+)
+
+// signs are what hints, ahead of any comparison, that webhooks may be getting
+// lost. A sign only leads to a poll; what the poll finds is what is reported.
+type signs struct {
+	grace time.Duration
+	look  chan struct{} // somebody should poll, or see whether it is time to
+
+	mu      sync.Mutex
+	highest int64               // order number heard of
+	holes   map[int64]time.Time // numbers that were skipped, and until when they may still come
+	trouble time.Time           // until when webhooks are under suspicion
+	again   time.Time           // when changes that were too young are to be looked at; zero: none were
+	now     string              // a look that is due at once: what for
+}
+
+// mostHoles bounds the numbers that are waited for. A shop that skips more at
+// once did not lose webhooks; it changed its numbering.
+const mostHoles = 200
+
+// suspicion is how long a shop whose webhooks came late, or not, is polled at
+// its active pace.
+const suspicion = 10 * time.Minute
+
+func newSigns(grace time.Duration) *signs {
+	return &signs{grace: grace, look: make(chan struct{}, 1), holes: map[int64]time.Time{}}
+}
+
+// heard notes the number of a new order. Numbers that it skips, and that do not
+// come within the grace, lead to a poll.
+func (s *signs) heard(number int64, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.holes, number)
+	if number <= s.highest || number <= 0 {
+		return
+	}
+	skipped := number - s.highest - 1
+	if s.highest > 0 && skipped > 0 && skipped <= mostHoles && len(s.holes) < mostHoles {
+		for n := s.highest + 1; n < number; n++ {
+			s.holes[n] = now.Add(s.grace)
+		}
+	}
+	s.highest = number
+}
+
+// due says whether a look is due now, and what found that out.
+func (s *signs) due(now time.Time) (foundBy string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	foundBy, s.now = s.now, ""
+	if !s.again.IsZero() && !s.again.After(now) {
+		s.again, foundBy = time.Time{}, cmp.Or(foundBy, store.RunPoll)
+	}
+	for n, until := range s.holes {
+		if !until.After(now) {
+			delete(s.holes, n) // one look is enough: the number may belong to nothing
+			foundBy = foundByNumbers
+		}
+	}
+	return foundBy
+}
+
+// suspect has the shop polled at once, and for some time more often.
+func (s *signs) suspect(now time.Time, why string) {
+	s.mu.Lock()
+	s.trouble, s.now = now.Add(suspicion), why
+	s.mu.Unlock()
+	s.wake()
+}
+
+// lookAt has the shop polled at a moment, if not before.
+func (s *signs) lookAt(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.again = at
+}
+
+func (s *signs) troubled(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Before(s.trouble)
+}
+
+func (s *signs) wake() {
+	select {
+	case s.look <- struct{}{}:
+	default:
+	}
+}
+
+func (s *signs) numberSeen() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.highest
+}
+
+// watchSigns looks at the signs that take a query.
+func (e *Engine) watchSigns(ctx context.Context, shop *Shop) error {
+	signs := e.signs[shop.Name]
+	if err := e.store.NumbersSeen(ctx, shop.Name, signs.numberSeen()); err != nil {
+		return err
+	}
+	if !shop.Webhooks {
+		return nil
+	}
+	if err := e.listenForSilence(ctx, shop, signs); err != nil {
+		return err
+	}
+	return e.countRefusals(ctx, signs)
+}
+
+// countRefusals suspects webhooks where many requests were turned away: the
+// secret may have been changed.
+func (e *Engine) countRefusals(ctx context.Context, signs *signs) error {
+	const spike, within = 10, 5 * time.Minute
+	refused, err := e.store.Counted(ctx, store.CountRefused, e.now().Add(-within))
+	if err == nil && refused >= spike && !signs.troubled(e.now()) {
+		signs.suspect(e.now(), foundBySchedule)
+	}
+	return err
+}
+
+// listenForSilence compares the webhooks of the hour with what is usual for it:
+// the same hour of the last four weeks. A shop that is quieter than half of it
+// is polled; if that finds something lost, the silence is a gap of its own.
+func (e *Engine) listenForSilence(ctx context.Context, shop *Shop, signs *signs) error {
+	const weeks, least = 4, 8 // fewer webhooks an hour make no habit
+	now := e.now()
+	into := now.Sub(now.Truncate(time.Hour))
+	if into < 10*time.Minute {
+		return nil
+	}
+	hours := []time.Time{now}
+	for w := 1; w <= weeks; w++ {
+		hours = append(hours, now.AddDate(0, 0, -7*w))
+	}
+	counts, err := e.store.Habit(ctx, shop.Name, hours)
+	if err != nil {
+		return err
+	}
+	var usual, known int64
+	for _, n := range counts[1:] {
+		if n > 0 {
+			usual, known = usual+n, known+1
+		}
+	}
+	if known < 2 || usual/known < least {
+		return nil
+	}
+	expected := float64(usual/known) * into.Hours()
+	silent := expected >= least && float64(counts[0]) < expected/2
+	return e.silence(ctx, shop, signs, silent)
+}
+
+func (e *Engine) silence(ctx context.Context, shop *Shop, signs *signs, silent bool) error {
+	open, err := e.store.Gaps(ctx, store.GapFilter{Shop: shop.Name, Kind: store.GapSilence, State: store.Live, Limit: 1})
+	if err != nil {
+		return err
+	}
+	switch {
+	case !silent && len(open) > 0:
+		return e.store.CloseGap(ctx, open[0].ID, "webhooks come as usual again")
+	case !silent || len(open) > 0 || signs.troubled(e.now()):
+		return nil
+	}
+	signs.suspect(e.now(), store.GapSilence)
+	return nil
+}
+
+// noteSilence makes a gap of a silence in which changes were lost.
+func (e *Engine) noteSilence(ctx context.Context, shop *Shop, r PollResult) error {
+	_, err := e.store.FoundGaps(ctx, foundBySchedule, store.Fault{Gap: store.Gap{
+		Shop: shop.Name, ERP: shop.ERP, Kind: store.GapSilence, About: version(e.now().Truncate(time.Hour)), Cause: CauseQuiet, FoundBy: foundBySchedule,
+		Detail: fmt.Sprintf("fewer webhooks came than usual for this hour, and %d changes were found that none had told of", r.Lost), Since: e.now().Truncate(time.Hour),
+	}})
+	return err
+}

@@ -1,0 +1,231 @@
+package ordersync
+
+import (
+	"bufio"
+	"cmp"
+	"container/heap"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"time"
+)
+
+// entry is what Shopify, or an ERP, says of one order.
+type entry struct {
+	order     int64
+	name      string // the order's in Shopify, the document's in the ERP
+	version   string // of the document; empty where it is not told
+	total     string // decimal; empty where it is not told
+	currency  string
+	created   time.Time
+	updated   time.Time
+	cancelled bool
+}
+
+// spoolMemory is how many entries are kept in memory; more go to temporary files.
+const spoolMemory = 50_000
+
+// spool takes the entries of one side as they come and gives them back sorted by
+// order. What does not fit into memory is sorted in runs on disk and merged, so
+// that a million orders take a few megabytes.
+type spool struct {
+	most  int // spoolMemory, less in tests
+	inMem []entry
+	runs  []*os.File
+}
+
+func newSpool() *spool { return &spool{most: spoolMemory} }
+
+func (s *spool) add(e entry) error {
+	s.inMem = append(s.inMem, e)
+	if len(s.inMem) < s.most {
+		return nil
+	}
+	return s.flush()
+}
+
+func (s *spool) sort() {
+	slices.SortStableFunc(s.inMem, func(a, b entry) int { return cmp.Compare(a.order, b.order) })
+}
+
+// flush writes what is in memory to a file that has no name any more: it goes
+// with the process, however that ends.
+func (s *spool) flush() error {
+	s.sort()
+	f, err := os.CreateTemp("", "gapless-compare-")
+	if err != nil {
+		return fmt.Errorf("make room for a comparison: %w; see that the folder for temporary files can be written", err)
+	}
+	s.runs = append(s.runs, f)
+	if err := os.Remove(f.Name()); err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(f, 256<<10)
+	var buf []byte
+	for _, e := range s.inMem {
+		buf = e.append(buf[:0])
+		if _, err := w.Write(buf); err != nil {
+			return fmt.Errorf("write a comparison's temporary file: %w", err)
+		}
+	}
+	s.inMem = s.inMem[:0]
+	return w.Flush()
+}
+
+// sorted gives all entries by order; those of one order in the way they came.
+func (s *spool) sorted() iter.Seq2[entry, error] {
+	s.sort()
+	return func(yield func(entry, error) bool) {
+		sources := runHeap{}
+		for i, f := range s.runs {
+			if _, err := f.Seek(0, io.SeekStart); err != nil {
+				yield(entry{}, err)
+				return
+			}
+			sources = append(sources, &run{n: i, file: bufio.NewReaderSize(f, 64<<10)})
+		}
+		sources = append(sources, &run{n: len(s.runs), rest: s.inMem})
+		for i := len(sources) - 1; i >= 0; i-- {
+			if err := sources[i].advance(); errors.Is(err, io.EOF) {
+				sources = slices.Delete(sources, i, i+1)
+			} else if err != nil {
+				yield(entry{}, err)
+				return
+			}
+		}
+		heap.Init(&sources)
+		for len(sources) > 0 {
+			if !yield(sources[0].head, nil) {
+				return
+			}
+			switch err := sources[0].advance(); {
+			case errors.Is(err, io.EOF):
+				heap.Pop(&sources)
+			case err != nil:
+				yield(entry{}, fmt.Errorf("read a comparison's temporary file: %w", err))
+				return
+			default:
+				heap.Fix(&sources, 0)
+			}
+		}
+	}
+}
+
+func (s *spool) close() error {
+	var err error
+	for _, f := range s.runs {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// run is one sorted part of a spool.
+type run struct {
+	n    int // its place among the runs
+	head entry
+	file *bufio.Reader // nil: the part in memory
+	rest []entry
+	buf  []byte
+}
+
+func (r *run) advance() (err error) {
+	if r.file != nil {
+		r.head, r.buf, err = readEntry(r.file, r.buf)
+		return err
+	}
+	if len(r.rest) == 0 {
+		return io.EOF
+	}
+	r.head, r.rest = r.rest[0], r.rest[1:]
+	return nil
+}
+
+// runHeap has the run with the smallest order on top.
+type runHeap []*run
+
+func (h runHeap) Len() int      { return len(h) }
+func (h runHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h runHeap) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(h[i].head.order, h[j].head.order), cmp.Compare(h[i].n, h[j].n)) < 0
+}
+func (h *runHeap) Push(x any) { *h = append(*h, x.(*run)) }
+func (h *runHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// append writes e behind its length.
+func (e entry) append(buf []byte) []byte {
+	buf = append(buf, 0, 0, 0, 0)
+	buf = binary.AppendVarint(buf, e.order)
+	for _, text := range []string{e.name, e.version, e.total, e.currency} {
+		buf = binary.AppendUvarint(buf, uint64(len(text)))
+		buf = append(buf, text...)
+	}
+	buf = binary.AppendVarint(buf, unixMicro(e.created))
+	buf = binary.AppendVarint(buf, unixMicro(e.updated))
+	if e.cancelled {
+		buf = append(buf, 1)
+	} else {
+		buf = append(buf, 0)
+	}
+	binary.LittleEndian.PutUint32(buf, uint32(len(buf)-4))
+	return buf
+}
+
+func unixMicro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicro(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+var errSpool = errors.New("a temporary file does not hold what was written to it")
+
+// readEntry reads what append wrote. The buffer is used again for the next one.
+func readEntry(r *bufio.Reader, buf []byte) (entry, []byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return entry{}, buf, err // io.EOF between two entries
+	}
+	n := int(binary.LittleEndian.Uint32(size[:]))
+	buf = slices.Grow(buf[:0], n)[:n]
+	if _, err := io.ReadFull(r, buf); err != nil {
+		return entry{}, buf, errSpool
+	}
+	rest, ok := buf, true
+	number := func() int64 {
+		v, n := binary.Varint(rest)
+		ok = ok && n > 0
+		rest = rest[max(n, 0):]
+		return v
+	}
+	text := func() string {
+		v, n := binary.Uvarint(rest)
+		if ok = ok && n > 0 && v <= uint64(len(rest)-n); !ok {
+			return ""
+		}
+		t := string(rest[n : n+int(v)])
+		rest = rest[n+int(v):]
+		return t
+	}
+	e := entry{order: number(), name: text(), version: text(), total: text(), currency: text()}
+	e.created, e.updated = fromMicro(number()), fromMicro(number())
+	if !ok || len(rest) != 1 {
+		return entry{}, buf, errSpool
+	}
+	e.cancelled = rest[0] == 1
+	return e, buf, nil
+}
