@@ -162,7 +162,7 @@ var (
 
 // cell is text that a spreadsheet shows and never computes.
 func cell(text string) string {
-	text = plain(text, longest)
+	text = plain(text, mostSentence)
 	if negative.MatchString(text) {
 		return text
 	}

@@ -13,7 +13,7 @@ import (
 //	acme, 22 November 2026, NOT BALANCED: 2 orders missing, 118.40 EUR.
 //	acme, 22 November 2026: checked through 14:05 only. 210 orders in Shopify so far, all accounted for.
 func (r Report) Headline() string {
-	about := plain(r.Shop, shortest) + ", " + r.clock().date(r.Day)
+	about := plain(r.Shop, mostName) + ", " + r.clock().date(r.Day)
 	checked := r.checked()
 	switch {
 	case !r.Balance.Balanced() && !r.Complete:
@@ -94,7 +94,7 @@ func (r Report) clock() clock {
 func (c clock) date(day string) string {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
-		return plain(day, shortest)
+		return plain(day, mostName)
 	}
 	return t.Format("2 January 2006")
 }

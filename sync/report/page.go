@@ -103,7 +103,7 @@ func (r Report) lines() []line {
 		lineOf("Left out by a rule", b.Excluded),
 	}
 	for _, e := range r.ByRule {
-		part := lineOf(plain(e.Rule, shortest), e.Tally)
+		part := lineOf(plain(e.Rule, mostName), e.Tally)
 		part.Part = true
 		lines = append(lines, part)
 	}
@@ -139,7 +139,7 @@ func (r Report) addGaps(p *page) {
 func (g Gap) settled() bool { return g.State == "closed" || g.State == "ignored" }
 
 func (r Report) item(g Gap) item {
-	i := item{Open: !g.settled(), What: inWords(kinds, g.Kind, ""), Order: plain(g.Order, shortest)}
+	i := item{Open: !g.settled(), What: inWords(kinds, g.Kind, ""), Order: plain(g.Order, mostName)}
 	if g.Currency != "" {
 		i.Amount = Money{g.Currency, g.Total}.String()
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// How much of a foreign text is shown, in characters: names, and sentences.
+// How much of a foreign text is shown, in characters.
 const (
-	shortest = 60
-	longest  = 400
+	mostCode     = 8 // a currency
+	mostName     = 60
+	mostSentence = 400
 )
 
 // kinds says what is wrong, in the words of the people who put it right.
@@ -40,12 +41,12 @@ var ways = map[string]string{
 	"backfill":  "by a backfill",
 }
 
-// inWords is the code's plain words, or the code itself where there are none.
-func inWords(words map[string]string, code, before string) string {
-	if text, known := words[code]; known {
+// inWords is a code's plain words, or the code itself where there are none.
+func inWords(words map[string]string, key, before string) string {
+	if text, known := words[key]; known {
 		return text
 	}
-	return before + strings.ReplaceAll(plain(code, shortest), "_", " ")
+	return before + strings.ReplaceAll(plain(key, mostName), "_", " ")
 }
 
 // plain makes a foreign text fit to be shown: at most so many characters, on one
@@ -71,7 +72,7 @@ func plain(text string, most int) string {
 
 // sentence is a foreign text with a capital and a full stop.
 func sentence(text string) string {
-	text = plain(text, longest)
+	text = plain(text, mostSentence)
 	if text == "" {
 		return ""
 	}
@@ -111,13 +112,13 @@ func (m Money) String() string {
 	}
 	whole := size.BigInt()
 	fraction := strings.TrimPrefix(digits(m.Currency, size), whole.String())
-	return sign + humanize.BigComma(whole) + fraction + " " + plain(m.Currency, shortest)
+	return sign + humanize.BigComma(whole) + fraction + " " + plain(m.Currency, mostCode)
 }
 
 // digits is the amount for machines, 23410.20: as many decimals as the currency
 // has, and more only where the amount has more.
-func digits(code string, amount decimal.Decimal) string {
-	places, known := currency.GetDigits(code)
+func digits(of string, amount decimal.Decimal) string {
+	places, known := currency.GetDigits(of)
 	if !known || !amount.Equal(amount.Truncate(int32(places))) {
 		return amount.String()
 	}
