@@ -14,6 +14,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	_ "time/tzdata" // a small VM may have no time zones of its own
+
 	"github.com/alecthomas/kong"
 )
 

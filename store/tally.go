@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -158,4 +160,51 @@ func (s *Store) HeardBetween(ctx context.Context, from, to time.Time) (yes bool,
 func (s *Store) Counted(ctx context.Context, kind string, since time.Time) (n int64, err error) {
 	err = s.readers.QueryRowContext(ctx, `SELECT coalesce(sum(n), 0) FROM tallies WHERE minute >= $1 AND kind = $2`, micros(since), kind).Scan(&n)
 	return n, err
+}
+
+// WebhookHealth is how a shop's webhooks fared between two moments.
+type WebhookHealth struct {
+	Received   int64
+	Duplicates int64
+	Refused    int64 // of all shops: a request that is turned away only claims its shop
+	Late       int64
+	LagP50     time.Duration
+	LagP99     time.Duration
+}
+
+// WebhookHealth counts a shop's webhooks received in [from, to), those that took
+// longer than late, and their lag.
+func (s *Store) WebhookHealth(ctx context.Context, shop string, from, to time.Time, late time.Duration) (WebhookHealth, error) {
+	var h WebhookHealth
+	err := s.readers.QueryRowContext(ctx, `SELECT
+			coalesce((SELECT sum(n) FROM tallies WHERE minute >= $1 AND minute < $2 AND kind = 'duplicate' AND shop = $3), 0),
+			coalesce((SELECT sum(n) FROM tallies WHERE minute >= $1 AND minute < $2 AND kind = 'refused'), 0)`,
+		micros(from), micros(to), shop).Scan(&h.Duplicates, &h.Refused)
+	if err != nil {
+		return h, fmt.Errorf("count webhooks: %w", err)
+	}
+	rows, err := s.readers.QueryContext(ctx, `SELECT received_at - triggered_at, triggered_at FROM events
+		WHERE source = 'webhook' AND received_at >= $1 AND received_at < $2 AND shop = $3`, micros(from), micros(to), shop)
+	if err != nil {
+		return h, fmt.Errorf("read the lag of webhooks: %w", err)
+	}
+	defer rows.Close()
+	var lags []int64
+	for rows.Next() {
+		var lag, triggered int64
+		if err := rows.Scan(&lag, &triggered); err != nil {
+			return h, err
+		}
+		h.Received++
+		if triggered == 0 {
+			continue
+		}
+		lags = append(lags, lag)
+		if lag > late.Microseconds() {
+			h.Late++
+		}
+	}
+	slices.Sort(lags)
+	h.LagP50, h.LagP99 = percentile(lags, 50), percentile(lags, 99)
+	return h, rows.Err()
 }

@@ -76,7 +76,9 @@ type Config struct {
 	KeepBodies time.Duration
 	// Late is the age from which a webhook is old news that another look at
 	// Shopify must confirm; 0: two minutes.
-	Late time.Duration
+	Late   time.Duration
+	Report ReportConfig
+	Alerts AlertConfig
 
 	Now    func() time.Time
 	Random *rand.Rand // of the jitter and the attempt tokens; nil: seeded by the runtime
@@ -97,9 +99,10 @@ type Engine struct {
 	mu     sync.Mutex // of random
 	random *rand.Rand
 
-	started  time.Time   // when this process began to listen
-	unpurged atomic.Bool // redacted data may still be in the WAL
-	metrics  Metrics
+	started   time.Time   // when this process began to listen
+	lastAlert time.Time   // only the schedule touches it
+	unpurged  atomic.Bool // redacted data may still be in the WAL
+	metrics   Metrics
 }
 
 // New returns an engine over an open store.

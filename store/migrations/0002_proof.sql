@@ -66,7 +66,7 @@ CREATE INDEX gaps_state  ON gaps (state, id);
 CREATE INDEX gaps_kind   ON gaps (kind, id);
 CREATE INDEX gaps_order  ON gaps (shop, order_id, id);
 CREATE INDEX gaps_seen   ON gaps (shop, first_seen);
-CREATE INDEX gaps_closed ON gaps (closed_at) WHERE closed_at > 0;
+CREATE INDEX gaps_told   ON gaps (alerted_at) WHERE closed_at > 0 AND alerted_at > 0;
 
 -- What happened to a gap.
 CREATE TABLE gap_steps (
@@ -112,7 +112,6 @@ CREATE TABLE reports (
   made_at  INTEGER NOT NULL,
   balanced INTEGER NOT NULL CHECK (balanced IN (0, 1)),
   report   TEXT NOT NULL,                -- JSON
-  sent_at  INTEGER NOT NULL,             -- when it was mailed; 0: not
   PRIMARY KEY (shop, day, revision)
 ) STRICT, WITHOUT ROWID;
 
@@ -123,3 +122,21 @@ CREATE TABLE habits (
   n    INTEGER NOT NULL,
   PRIMARY KEY (shop, hour)
 ) STRICT, WITHOUT ROWID;
+
+-- What people are to be told, until each channel has taken it.
+CREATE TABLE letters (
+  id      INTEGER PRIMARY KEY,
+  channel TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  text    TEXT NOT NULL,
+  html    TEXT NOT NULL,
+  data    TEXT NOT NULL,                 -- JSON
+  made_at INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  tries   INTEGER NOT NULL,
+  sent_at INTEGER NOT NULL,              -- 0: not yet
+  error   TEXT NOT NULL
+) STRICT;
+CREATE INDEX letters_due  ON letters (next_at) WHERE sent_at = 0;
+CREATE INDEX letters_sent ON letters (sent_at) WHERE sent_at > 0;

@@ -39,6 +39,11 @@ var ways = map[string]string{
 	"deep":      "by the comparison of the last 60 days",
 	"day":       "by this day's comparison",
 	"backfill":  "by a backfill",
+	"numbers":   "by a hole in the order numbers",
+	"lag":       "after a webhook that came late",
+	"silence":   "after webhooks fell silent",
+	"delivery":  "as it was to be sent",
+	"schedule":  "by a regular look",
 }
 
 // inWords is a code's plain words, or the code itself where there are none.

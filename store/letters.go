@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Letter is something that people are to be told by one channel. It is kept
+// until the channel has taken it, so that neither a mail server that is down nor
+// a restart swallows it.
+type Letter struct {
+	ID      int64
+	Channel string
+	Kind    string
+	Subject string
+	Text    string
+	HTML    string
+	Data    json.RawMessage
+	MadeAt  time.Time
+	Tries   int
+	Error   string // why the last try failed
+}
+
+// keepSent is how long letters that were sent are kept.
+const keepSent = 30 * 24 * time.Hour
+
+func post(t *tx, letters []Letter, now time.Time) error {
+	for _, l := range letters {
+		if err := t.exec(`INSERT INTO letters (channel, kind, subject, text, html, data, made_at, next_at, tries, sent_at, error)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $7, 0, 0, '')`, l.Channel, l.Kind, l.Subject, l.Text, l.HTML, jsonText(l.Data), micros(now)); err != nil {
+			return fmt.Errorf("keep a letter: %w", err)
+		}
+	}
+	return nil
+}
+
+// Told keeps letters about gaps and, in the same transaction, notes that people
+// are told: of those that are open, and that those that closed are.
+func (s *Store) Told(ctx context.Context, letters []Letter, gaps []Gap) error {
+	now := s.now()
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := post(t, letters, now); err != nil {
+			return err
+		}
+		for _, g := range gaps {
+			at := micros(now)
+			if g.State == GapClosed {
+				at = 0
+			}
+			if err := t.exec(`UPDATE gaps SET alerted_at = $1 WHERE id = $2`, at, g.ID); err != nil {
+				return err
+			}
+			if err := gapStep(t, g.ID, now, "alerted", "", g.State); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Untold lists gaps that people should be told of: open since before first and
+// not told of, open and told of before again, or closed since they were told.
+func (s *Store) Untold(ctx context.Context, first, again time.Time, limit int) ([]Gap, error) {
+	return s.gaps(ctx, `SELECT `+gapColumns+fromGaps+` WHERE g.id IN (
+			SELECT id FROM gaps WHERE state IN ('open', 'healing') AND ((alerted_at = 0 AND first_seen <= $1) OR (alerted_at > 0 AND alerted_at <= $2))
+			UNION ALL SELECT id FROM gaps WHERE closed_at > 0 AND alerted_at > 0)
+		ORDER BY g.id LIMIT $3`, micros(first), micros(again), limit)
+}
+
+// DueLetters lists letters that are to be sent now, oldest first.
+func (s *Store) DueLetters(ctx context.Context, limit int) ([]Letter, error) {
+	rows, err := s.readers.QueryContext(ctx, `SELECT id, channel, kind, subject, text, html, data, made_at, tries, error FROM letters
+		WHERE sent_at = 0 AND next_at <= $1 ORDER BY next_at LIMIT $2`, micros(s.now()), limit)
+	if err != nil {
+		return nil, fmt.Errorf("list letters: %w", err)
+	}
+	defer rows.Close()
+	var letters []Letter
+	for rows.Next() {
+		var l Letter
+		var made int64
+		var data string
+		if err := rows.Scan(&l.ID, &l.Channel, &l.Kind, &l.Subject, &l.Text, &l.HTML, &data, &made, &l.Tries, &l.Error); err != nil {
+			return nil, err
+		}
+		l.MadeAt, l.Data = timeOf(made), json.RawMessage(data)
+		letters = append(letters, l)
+	}
+	return letters, rows.Err()
+}
+
+// LetterSent notes that its channel has taken a letter, and forgets those that
+// were sent long ago.
+func (s *Store) LetterSent(ctx context.Context, id int64) error {
+	now := s.now()
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := t.exec(`UPDATE letters SET sent_at = $1, error = '' WHERE id = $2`, micros(now), id); err != nil {
+			return err
+		}
+		return t.exec(`DELETE FROM letters WHERE sent_at > 0 AND sent_at < $1`, micros(now.Add(-keepSent)))
+	})
+}
+
+// LetterFailed notes why a letter was not taken, and when to try again.
+func (s *Store) LetterFailed(ctx context.Context, id int64, next time.Time, why string) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		return t.exec(`UPDATE letters SET tries = tries + 1, next_at = $1, error = $2 WHERE id = $3`, micros(next), why, id)
+	})
+}
+
+// UnsentLetters counts the letters that a channel did not take so far, and tells
+// the newest reason.
+func (s *Store) UnsentLetters(ctx context.Context) (n int64, why string, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT count(*), coalesce(max(error), '') FROM letters WHERE sent_at = 0 AND tries > 0`).Scan(&n, &why)
+	return n, why, err
+}

@@ -1,0 +1,159 @@
+package ordersync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gapless/store"
+	"gapless/sync/alert"
+	"gapless/sync/report"
+)
+
+// Channel carries messages to people; those of package alert are.
+type Channel = alert.Channel
+
+// AlertConfig says who hears of gaps, and when.
+type AlertConfig struct {
+	Channels []Channel
+	After    time.Duration // a gap younger than this alerts nobody
+	Remind   time.Duration // while it stays open; 0: never again
+}
+
+// Kinds of letters.
+const (
+	letterReport = "report"
+	letterGaps   = "gaps"
+)
+
+// How letters about gaps are grouped: what comes up within the pause goes into
+// one letter.
+const (
+	alertPause = 5 * time.Minute
+	mostGaps   = 500 // in one letter; the rest follows in the next
+)
+
+// tellGaps writes one letter a channel about all gaps that people should hear
+// of: those that opened and stay, those that are still open, those that closed.
+func (e *Engine) tellGaps(ctx context.Context) error {
+	now := e.now()
+	if len(e.cfg.Alerts.Channels) == 0 || now.Sub(e.lastAlert) < alertPause {
+		return nil
+	}
+	again := time.Unix(0, 0)
+	if e.cfg.Alerts.Remind > 0 {
+		again = now.Add(-e.cfg.Alerts.Remind)
+	}
+	gaps, err := e.store.Untold(ctx, now.Add(-e.cfg.Alerts.After), again, mostGaps)
+	if err != nil || len(gaps) == 0 {
+		return err
+	}
+	letter, err := gapLetter(gaps)
+	if err != nil {
+		return err
+	}
+	letters := make([]store.Letter, len(e.cfg.Alerts.Channels))
+	for i, c := range e.cfg.Alerts.Channels {
+		letters[i] = letter
+		letters[i].Channel = c.Name()
+	}
+	if err := e.store.Told(ctx, letters, gaps); err != nil {
+		return err
+	}
+	e.lastAlert = now
+	return nil
+}
+
+// gapLetter says in plain words which gaps are new, still there, and closed.
+func gapLetter(gaps []store.Gap) (store.Letter, error) {
+	var opened, still, closed []store.Gap
+	for _, g := range gaps {
+		switch {
+		case g.State == store.GapClosed:
+			closed = append(closed, g)
+		case g.AlertedAt.IsZero():
+			opened = append(opened, g)
+		default:
+			still = append(still, g)
+		}
+	}
+	var subject []string
+	var text strings.Builder
+	for _, part := range []struct {
+		gaps  []store.Gap
+		words string
+	}{{opened, "new"}, {still, "still open"}, {closed, "closed"}} {
+		if len(part.gaps) == 0 {
+			continue
+		}
+		subject = append(subject, fmt.Sprintf("%d %s", len(part.gaps), part.words))
+		fmt.Fprintf(&text, "%s:\n", strings.ToUpper(part.words[:1])+part.words[1:])
+		for _, g := range part.gaps {
+			fmt.Fprintf(&text, "- %s\n", gapTold(g).Line(g.Shop))
+		}
+		text.WriteString("\n")
+	}
+	told := make([]report.Gap, len(gaps))
+	for i, g := range gaps {
+		told[i] = gapTold(g)
+	}
+	data, err := json.Marshal(map[string]any{"gaps": told})
+	return store.Letter{Kind: letterGaps, Subject: "Gapless, orders to look at: " + strings.Join(subject, ", "), Text: text.String(), Data: data}, err
+}
+
+// sendLetters hands the letters that are due to their channels. One that is not
+// taken is tried again later and later, for as long as it takes.
+func (e *Engine) sendLetters(ctx context.Context) error {
+	const atOnce = 20
+	letters, err := e.store.DueLetters(ctx, atOnce)
+	if err != nil {
+		return err
+	}
+	var errs error
+	for _, l := range letters {
+		if err := e.sendLetter(ctx, l); err != nil {
+			errs = errors.Join(errs, err)
+		}
+	}
+	return errs
+}
+
+func (e *Engine) sendLetter(ctx context.Context, l store.Letter) error {
+	channel := e.channel(l.Kind, l.Channel)
+	if channel == nil {
+		return e.store.LetterFailed(ctx, l.ID, e.now().Add(24*time.Hour), "no such channel is in the config any more")
+	}
+	err := channel.Send(ctx, alert.Message{ID: fmt.Sprintf("gapless-%d", l.ID), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data})
+	if err == nil {
+		return e.store.LetterSent(ctx, l.ID)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	wait := e.backoff(l.Tries, time.Minute, time.Hour)
+	var refusal *alert.Error
+	if errors.As(err, &refusal) {
+		wait = max(wait, refusal.After)
+		if refusal.Permanent {
+			wait = time.Hour // until a person has mended it
+		}
+	}
+	return errors.Join(err, e.store.LetterFailed(ctx, l.ID, e.now().Add(wait), err.Error()))
+}
+
+// channel is the channel that takes letters of a kind.
+func (e *Engine) channel(kind, name string) Channel {
+	channels := e.cfg.Alerts.Channels
+	if kind == letterReport {
+		channels = e.cfg.Report.Channels
+	}
+	for _, c := range channels {
+		if c.Name() == name {
+			return c
+		}
+	}
+	return nil
+}
