@@ -96,6 +96,7 @@ type Appliance struct {
 	Server  *ui.Server
 	Clients map[string]*shopify.Client // by shop
 	ERPs    map[string]erp.Adapter     // by name
+	people  channels
 	log     *slog.Logger
 	closers []io.Closer
 }
@@ -170,6 +171,8 @@ func (a *Appliance) openParts() error {
 			a.closers = append(a.closers, c)
 		}
 	}
+	people, wrong := openChannels(a.Config)
+	a.people, problems = people, append(problems, wrong...)
 	if _, err := compileRules(a.Config); err != nil {
 		problems = append(problems, settingProblems("", err)...)
 	}
@@ -229,7 +232,11 @@ func webhookURI(c *Config) string {
 }
 
 func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
-	c := ordersync.Config{Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Log: a.log}
+	c := ordersync.Config{
+		Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Log: a.log,
+		Report: ordersync.ReportConfig{At: sinceMidnight(a.Config.Report.At), Channels: a.people.report},
+		Alerts: ordersync.AlertConfig{Channels: a.people.alerts, After: a.Config.Alerts.After, Remind: a.Config.Alerts.Remind},
+	}
 	for _, s := range a.Config.Shops {
 		c.Shops = append(c.Shops, ordersync.Shop{
 			Name: s.Name, Domain: s.Domain, ERP: s.ERP, Client: a.Clients[s.Name], Webhooks: s.Webhooks != "off",

@@ -46,6 +46,9 @@ func (cmd checkCommand) Run(ctx context.Context, p *Program, c *commands) error 
 	for _, e := range config.ERPs {
 		k.note("ERP "+e.Name, a.ERPs[e.Name].Check(ctx))
 	}
+	for _, mail := range a.people.mail {
+		k.note("mail server "+config.SMTP.Host, mail.Check(ctx))
+	}
 	return k.verdict()
 }
 

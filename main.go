@@ -23,6 +23,7 @@ import (
 const (
 	exitFailed = 1 // the command ran and failed
 	exitUsage  = 2 // wrong flags or config
+	exitGaps   = 3 // the command ran well, and something is missing or wrong
 )
 
 // version and commit are set by the build.
@@ -58,10 +59,14 @@ type commands struct {
 	Orders  ordersCommand  `cmd:"" help:"List orders, or show one."`
 	Events  eventsCommand  `cmd:"" help:"List events, or show one."`
 	Replay  replayCommand  `cmd:"" help:"Verify orders in the ERP and send them again where needed."`
+	Report  reportCommand  `cmd:"" help:"Print the daily report: does everything add up?"`
 	Token   tokenCommand   `cmd:"" help:"Add, list and remove API tokens."`
 	Backup  backupCommand  `cmd:"" help:"Write a consistent, verified copy of a running store."`
 	Version versionCommand `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
 }
+
+// gapsFound is an answer that ops must look at; it exits with 3.
+type gapsFound struct{ error }
 
 // usageError is a mistake of the caller; it exits with 2.
 type usageError struct{ error }
@@ -92,6 +97,9 @@ func (p *Program) Run(ctx context.Context) int {
 
 func (p *Program) fail(err error) int {
 	fmt.Fprintf(p.Stderr, "gapless: %v\n", err)
+	if errors.As(err, &gapsFound{}) {
+		return exitGaps
+	}
 	var config ConfigError
 	if errors.As(err, &usageError{}) || errors.As(err, &config) {
 		return exitUsage

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"gapless/sync/report"
+)
+
+type reportCommand struct {
+	Day    string `help:"Day of the shop's calendar; default: yesterday." placeholder:"2026-11-22"`
+	Shop   string `help:"Only this shop." placeholder:"NAME"`
+	Format string `help:"text, html, csv or json." enum:"text,html,csv,json" default:"text"`
+	Email  bool   `help:"Mail it to report.email too; the running appliance sends it."`
+}
+
+// Run prints the daily report of each shop. A day that is not frozen yet is
+// compared now, and nothing is mended by that.
+func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error {
+	a, err := p.guest(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	shops, err := a.shopsNamed(cmd.Shop)
+	if err != nil {
+		return err
+	}
+	unbalanced := 0
+	for i, shop := range shops {
+		day := cmd.Day
+		if day == "" {
+			if day, err = a.Engine.Yesterday(ctx, shop); err != nil {
+				return err
+			}
+		}
+		r, err := a.Engine.Report(ctx, shop, day, false, "the command line")
+		if err != nil {
+			return err
+		}
+		if !r.Balance.Balanced() {
+			unbalanced++
+		}
+		if i > 0 && cmd.Format == report.FormatText {
+			fmt.Fprintln(p.Stdout)
+		}
+		if err := r.Write(p.Stdout, cmd.Format); err != nil {
+			return err
+		}
+		if !cmd.Email {
+			continue
+		}
+		n, err := a.Engine.SendReport(ctx, r)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return usageError{fmt.Errorf("report.email names nobody; add recipients to the config")}
+		}
+		fmt.Fprintln(p.Stderr, "The report is on its way by mail; `gapless serve` sends it.")
+	}
+	if unbalanced > 0 {
+		return gapsFound{fmt.Errorf("%d of %d reports do not balance", unbalanced, len(shops))}
+	}
+	return nil
+}
+
+// shopsNamed are the shop named, or all.
+func (a *Appliance) shopsNamed(name string) ([]string, error) {
+	var names []string
+	for _, s := range a.Config.Shops {
+		if name == "" || s.Name == name {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, usageError{fmt.Errorf("there is no shop named %q in the config", name)}
+	}
+	return names, nil
+}
