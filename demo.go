@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"gapless/shopify"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
+	ordersync "gapless/sync"
+	"gapless/sync/report"
 )
 
 type demoCommand struct {
@@ -45,7 +48,7 @@ func (cmd demoCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer remove()
-	d := &demo{out: p.Stdout, cmd: cmd, started: time.Now()}
+	d := &demo{out: p.Stdout, cmd: cmd, started: time.Now(), gaps: map[int64]string{}}
 	if err := d.open(ctx, dir); err != nil {
 		return err
 	}
@@ -78,6 +81,9 @@ type demo struct {
 	appliance  *Appliance
 	listener   net.Listener
 	lastTry    int64
+	gaps       map[int64]string // told of, with the state that was told
+	healed     int
+	balance    report.Balance // of the last comparison
 
 	mu   sync.Mutex // of out, and of what the shop's own goroutines tell
 	lost int
@@ -101,7 +107,8 @@ access_token = "demo-token"
 webhook_secrets = ["demo-secret"]
 erp = "books"
 api_url = "http://%[3]s"
-poll = { active = "2s", idle = "5s", overlap = "1m" }
+poll = { active = "2s", idle = "5s", overlap = "1m", grace = "3s" }
+reconcile = { every = "20s", window = "24h", settle = "5s", stuck = "10s" }
 
 [[erps]]
 name = "books"
@@ -217,6 +224,7 @@ func (d *demo) trade(ctx context.Context) {
 	for limiter.Wait(ctx) == nil {
 		d.shop.Act()
 		d.tellDeliveries(ctx)
+		d.tellGaps(ctx)
 	}
 }
 
@@ -228,25 +236,56 @@ func (d *demo) settle(ctx context.Context) error {
 	if err := d.shop.Flush(ctx); err != nil {
 		return fmt.Errorf("send the last webhooks: %w", err)
 	}
-	if err := waitFor(ctx, time.Second); err != nil { // a version is final once its second is over
+	if err := waitFor(ctx, d.appliance.Config.Shops[0].Reconcile.Settle); err != nil { // younger changes are not judged
 		return err
 	}
 	if _, err := d.appliance.Engine.Poll(ctx, "demo"); err != nil {
 		return err
 	}
+	if err := d.rest(ctx); err != nil {
+		return err
+	}
+	r, err := d.compare(ctx)
+	if err != nil || r.Balanced() {
+		return err
+	}
+	d.line("gapless", "the comparison found something; it is mended")
+	if err := d.rest(ctx); err != nil {
+		return err
+	}
+	_, err = d.compare(ctx)
+	return err
+}
+
+// rest waits until nothing is under way and no gap waits to be verified.
+func (d *demo) rest(ctx context.Context) error {
 	for {
 		d.tellDeliveries(ctx)
+		d.tellGaps(ctx)
 		st, err := d.appliance.Store.Stats(ctx, d.started)
 		if err != nil {
 			return err
 		}
-		if st.PendingEvents+st.Refetching+st.States[store.StateDue]+st.States[store.StateSending]+st.States[store.StateUnknown] == 0 {
+		moving := st.PendingEvents + st.Refetching + st.States[store.StateDue] + st.States[store.StateSending] + st.States[store.StateUnknown]
+		for _, n := range st.Gaps {
+			moving += n
+		}
+		if moving == 0 {
 			return nil
 		}
 		if err := waitFor(ctx, 100*time.Millisecond); err != nil {
-			return fmt.Errorf("not everything came to rest within a minute: deliveries %v, %d orders still to be fetched", st.States, st.Refetching)
+			return fmt.Errorf("not everything came to rest within a minute: deliveries %v, %d orders still to be fetched, gaps %v", st.States, st.Refetching, st.Gaps)
 		}
 	}
+}
+
+// compare lets Gapless compare Shopify, its own store and the ERP.
+func (d *demo) compare(ctx context.Context) (ordersync.Reconciliation, error) {
+	r, err := d.appliance.Engine.Reconcile(ctx, "demo", ordersync.Pass{
+		Kind: store.RunReconcile, From: d.started.Add(-time.Hour), To: time.Now(), Heal: true, By: "the demo",
+	})
+	d.balance = r.Balance
+	return r, err
 }
 
 // hear tells what happens in the shop and to its webhooks.
@@ -287,6 +326,37 @@ func (d *demo) tellDeliveries(ctx context.Context) {
 		}
 		d.line("erp", fmt.Sprintf("order %s %s", d.name(ctx, t.OrderKey), what))
 	}
+}
+
+// tellGaps tells of the gaps that opened or closed since it last did.
+func (d *demo) tellGaps(ctx context.Context) {
+	gaps, err := d.appliance.Store.Gaps(ctx, store.GapFilter{Limit: 200})
+	if err != nil {
+		return
+	}
+	for _, g := range slices.Backward(gaps) {
+		told := d.gaps[g.ID]
+		d.gaps[g.ID] = g.State
+		switch {
+		case told == g.State:
+		case told == "":
+			d.line("gap", fmt.Sprintf("%s: %s", g.Kind, g.Detail))
+			if g.State == store.GapClosed {
+				d.lineHealed(g)
+			}
+		case g.State == store.GapClosed:
+			d.lineHealed(g)
+		}
+	}
+}
+
+func (d *demo) lineHealed(g store.Gap) {
+	d.healed++
+	about := g.OrderName
+	if about == "" {
+		about = "the shop"
+	}
+	d.line("healed", fmt.Sprintf("%s is in order: seen in the ERP %s after the gap was found", about, g.ClosedAt.Sub(g.FirstSeen).Round(100*time.Millisecond)))
 }
 
 func (d *demo) name(ctx context.Context, k store.OrderKey) string {
@@ -334,7 +404,14 @@ func (d *demo) judge(ctx context.Context) error {
 		len(orders), found[inERP], found[excluded], found[cancelled], found[wrong], found[missing])
 	fmt.Fprintf(d.out, "webhooks: %d stored, %d repeats known as such, %d refused, %d lost on the way and found by the poll\n",
 		st.Received, st.Duplicates, st.Refused, d.lost)
+	fmt.Fprintf(d.out, "gaps: %d opened, %d closed once the ERP itself showed the order\n", len(d.gaps), d.healed)
 	fmt.Fprintf(d.out, "calls to the ERP: %d brought it up to date, %d failed and were made good\n", st.Sent, st.Failed)
+	b := d.balance
+	fmt.Fprintf(d.out, "Gapless's own balance: %d in Shopify = %d in the ERP + %d cancelled + %d excluded + %d pending + %d parked + %d missing\n",
+		b.Shopify.Orders, b.ERP.Orders, b.Cancelled.Orders, b.Excluded.Orders, b.Pending.Orders, b.Parked.Orders, b.Missing.Orders)
+	if !b.Balanced() || b.Shopify.Orders != int64(len(orders)) {
+		return fmt.Errorf("Gapless's own balance is not what the two ledgers say: %d orders in the shop", len(orders))
+	}
 	if found[missing]+found[wrong]+found[unasked] > 0 {
 		return fmt.Errorf("%d orders missing, %d wrong or old, %d documents nobody asked for", found[missing], found[wrong], found[unasked])
 	}
