@@ -110,22 +110,26 @@ func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, 
 	return claims, nil
 }
 
-func dueKeys(t *tx, erp string, now time.Time, limit int) ([]DeliveryKey, error) {
-	rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND state IN ('due', 'unknown') AND next_at <= $2
-		ORDER BY next_at LIMIT $3`, erp, micros(now), limit)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var keys []DeliveryKey
-	for rows.Next() {
-		k := DeliveryKey{ERP: erp}
-		if err := rows.Scan(&k.Shop, &k.ID); err != nil {
+// dueKeys are the deliveries that are due, today's before those of the past.
+func dueKeys(t *tx, erp string, now time.Time, limit int) (keys []DeliveryKey, err error) {
+	for background := 0; background <= 1 && len(keys) < limit; background++ {
+		rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND background = $2 AND state IN ('due', 'unknown') AND next_at <= $3
+			ORDER BY next_at LIMIT $4`, erp, background, micros(now), limit-len(keys))
+		if err != nil {
 			return nil, err
 		}
-		keys = append(keys, k)
+		for rows.Next() {
+			k := DeliveryKey{ERP: erp}
+			if err := rows.Scan(&k.Shop, &k.ID); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			keys = append(keys, k)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
 	}
-	return keys, rows.Err()
+	return keys, nil
 }
 
 // claim keeps in verify that the row was unknown: whatever cuts this attempt
@@ -386,7 +390,9 @@ func (s *Store) Delivery(ctx context.Context, k OrderKey) (Delivery, error) {
 // NextDue tells when the next delivery of erp is due; the zero time: none is.
 func (s *Store) NextDue(ctx context.Context, erp string) (time.Time, error) {
 	var at sql.NullInt64
-	err := s.readers.QueryRowContext(ctx, `SELECT min(next_at) FROM deliveries WHERE erp = $1 AND state IN ('due', 'unknown')`, erp).Scan(&at)
+	err := s.readers.QueryRowContext(ctx, `SELECT min(at) FROM (
+			SELECT min(next_at) AS at FROM deliveries WHERE erp = $1 AND background = 0 AND state IN ('due', 'unknown')
+			UNION ALL SELECT min(next_at) FROM deliveries WHERE erp = $1 AND background = 1 AND state IN ('due', 'unknown'))`, erp).Scan(&at)
 	return timeOf(at.Int64), err
 }
 

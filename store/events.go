@@ -203,3 +203,17 @@ func (s *Store) ForgetBodies(ctx context.Context, before time.Time) (more bool, 
 	})
 	return more, err
 }
+
+// AppendFetched makes durable what Shopify told of an order without being asked
+// for that one. It waits for room in the queue.
+func (s *Store) AppendFetched(ctx context.Context, e *Event) error {
+	return s.writer.submit(ctx, &write{event: e, body: s.packers.pack(e.Body), wakes: Events}, true)
+}
+
+// Ahead counts what a shop's engine has to take in before anything that is added
+// now: events to decide, and orders to fetch.
+func (s *Store) Ahead(ctx context.Context, shop string) (n int, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT (SELECT coalesce(max(id), 0) - `+intakeCursor+` FROM events)
+			+ (SELECT count(*) FROM refetches WHERE shop = $1)`, shop).Scan(&n)
+	return n, err
+}

@@ -82,7 +82,8 @@ type Heard struct {
 // Wanted is a new version of an order and the ERP that should hold it.
 type Wanted struct {
 	Order
-	ERP string
+	ERP        string
+	Background bool // an order of the past, which lets today's go first
 }
 
 // ApplyIntake applies in. Orders that would go backwards are left alone,
@@ -162,10 +163,10 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 		return err
 	}
 	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, claimed, held, held_body, verify, present, token, lease_until,
-			sent_at, sent, ghost, ghost_at, tries, next_at, since, seen_at, changed_at, reason, field, hint, rule, erp_ref, erp_total)
+			sent_at, sent, ghost, ghost_at, tries, next_at, since, seen_at, changed_at, reason, field, hint, rule, erp_ref, erp_total, background)
 		VALUES ($1, $2, $3, 'due', $4, '', '', '', EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND (value = 'yes' OR CAST(value AS INTEGER) > $6)),
-			0, '', 0, 0, '', '', 0, 0, $5, $5, (SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '')
-		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted,
+			0, '', 0, 0, '', '', 0, 0, $5, $5, (SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7)
+		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted, background = excluded.background,
 			since = CASE WHEN state IN ('delivered', 'excluded') THEN excluded.since ELSE since END,
 			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,
 			tries = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 0 ELSE tries END,
@@ -176,7 +177,7 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 			state = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 'due' ELSE state END,
 			changed_at = excluded.changed_at
 		WHERE wanted <> excluded.wanted`,
-		w.Shop, w.ID, w.ERP, w.Version, micros(now), micros(w.CreatedAt))
+		w.Shop, w.ID, w.ERP, w.Version, micros(now), micros(w.CreatedAt), flag(w.Background))
 }
 
 // deleteOrder notes that Shopify has deleted an order. One that was not heard of
@@ -199,7 +200,7 @@ func askAgain(t *tx, r Refetch) error {
 	return t.exec(`INSERT INTO refetches (shop, order_id, reason, asked, asked_at, next_at, tries, error)
 		VALUES ($1, $2, $3, 1, $4, $5, 0, '')
 		ON CONFLICT (shop, order_id) DO UPDATE SET asked = asked + 1,
-			reason = CASE WHEN excluded.reason = 'confirm' THEN reason ELSE excluded.reason END, next_at = min(next_at, excluded.next_at)`,
+			reason = CASE WHEN excluded.reason IN ('confirm', 'backfill') THEN reason ELSE excluded.reason END, next_at = min(next_at, excluded.next_at)`,
 		r.Shop, r.ID, r.Reason, micros(r.AskedAt), micros(r.NextAt))
 }
 
@@ -216,10 +217,10 @@ func (s *Store) AskAgain(ctx context.Context, refetches ...Refetch) error {
 }
 
 // DueRefetches lists orders of shop that are to be asked for now, oldest first;
-// those that are only to be confirmed come last.
+// those that are only to be confirmed, and then those of the past, come last.
 func (s *Store) DueRefetches(ctx context.Context, shop string, now time.Time, limit int) ([]Refetch, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT shop, order_id, reason, asked, asked_at, next_at, tries, error
-		FROM refetches WHERE shop = $1 AND next_at <= $2 ORDER BY reason = 'confirm', next_at LIMIT $3`, shop, micros(now), limit)
+		FROM refetches WHERE shop = $1 AND next_at <= $2 ORDER BY CASE reason WHEN 'backfill' THEN 2 WHEN 'confirm' THEN 1 ELSE 0 END, next_at LIMIT $3`, shop, micros(now), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list orders to fetch: %w", err)
 	}

@@ -24,6 +24,9 @@ type ShopClient interface {
 	Orders(ctx context.Context, w shopify.Window, p shopify.Priority, page func([]shopify.OrderHead) error) error
 	OrdersByID(ctx context.Context, ids []int64, p shopify.Priority) ([]shopify.OrderHead, error)
 	Shop(ctx context.Context) (shopify.Shop, error)
+	BulkOrders(ctx context.Context, w shopify.Window) (shopify.BulkOperation, error)
+	BulkOperation(ctx context.Context, id string) (shopify.BulkOperation, error)
+	ReadBulk(ctx context.Context, o shopify.BulkOperation, skip int, yield func(shopify.BulkOrder) error) error
 	Subscribe(ctx context.Context, uri string, topics []string) ([]shopify.SubscriptionChange, error)
 }
 
@@ -184,6 +187,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, shop := range e.shops {
 		start(func() {
 			e.loop(ctx, store.Refetches, func(ctx context.Context) time.Duration { return e.refetchDue(ctx, shop) })
+		})
+		start(func() {
+			e.loop(ctx, store.Runs, func(ctx context.Context) time.Duration { return e.backfillDue(ctx, shop) })
 		})
 		if shop.Poll.Active > 0 {
 			start(func() { e.pollLoop(ctx, shop) })

@@ -205,7 +205,7 @@ func (b *batch) sign() {
 }
 
 func (b *batch) accept(ev store.Event, o *shopify.Order, content shopify.Content, fetchedAt time.Time, redacted bool) {
-	w := &store.Wanted{ERP: b.engine.shops[ev.Shop].ERP, Order: store.Order{
+	w := &store.Wanted{ERP: b.engine.shops[ev.Shop].ERP, Background: ev.Topic == topicBulk, Order: store.Order{
 		OrderKey: store.OrderKey{Shop: ev.Shop, ID: o.ID}, Name: o.Name, Version: content.Version, Hash: content.Hash,
 		Currency: o.Currency, Total: o.CurrentTotal.Shop.String(), Test: o.Test,
 		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt, FetchedAt: fetchedAt, EventID: ev.ID, Content: content.JSON,

@@ -46,12 +46,14 @@ func (e *Engine) refetchDue(ctx context.Context, shop *Shop) time.Duration {
 func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 	shop := e.shops[r.Shop]
 	asked := e.now()
-	priority := shopify.Refetch
+	priority, topic := shopify.Refetch, topicRefetch
 	switch r.Reason {
 	case reasonPoll, reasonReconcile:
 		priority = shopify.Heal
 	case reasonConfirm:
 		priority = shopify.Reconcile
+	case reasonBack:
+		priority, topic = shopify.Backfill, topicBulk
 	}
 	body, err := shop.Client.Order(ctx, r.ID, priority)
 	headers := "{}"
@@ -77,7 +79,7 @@ func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 	}
 	e.metrics.refetched()
 	return e.store.AppendAnswer(ctx, &store.Event{
-		Shop: r.Shop, Source: store.SourceRefetch, Topic: topicRefetch, Headers: headers,
+		Shop: r.Shop, Source: store.SourceRefetch, Topic: topic, Headers: headers,
 		TriggeredAt: asked, ReceivedAt: e.now(), Body: body,
 	}, r)
 }

@@ -25,6 +25,10 @@ INSERT INTO deleted_orders (shop, order_id, at) SELECT shop, id, deleted_at FROM
 -- ERP's newest documents is known to show it or not.
 ALTER TABLE deliveries ADD COLUMN written_at INTEGER NOT NULL DEFAULT 0;
 UPDATE deliveries SET written_at = changed_at WHERE present = 1;
+-- Orders of the past, which let today's go first.
+ALTER TABLE deliveries ADD COLUMN background INTEGER NOT NULL DEFAULT 0 CHECK (background IN (0, 1));
+DROP INDEX deliveries_due;
+CREATE INDEX deliveries_due ON deliveries (erp, background, next_at) WHERE state IN ('due', 'unknown');
 CREATE INDEX deliveries_since ON deliveries (since) WHERE state IN ('due', 'sending', 'unknown');
 
 ALTER TABLE shops ADD COLUMN timezone         TEXT NOT NULL DEFAULT '';    -- IANA; '': not yet told
