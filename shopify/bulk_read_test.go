@@ -211,10 +211,18 @@ func TestADownloadThatStandsStillIsReadAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 3)
 
-	client, _, o = storage(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	client.patience = 10 * time.Millisecond
-	_, err = readFile(t, client, o, 0)
-	require.ErrorContains(t, err, "stands still")
+	for _, begin := range []string{"", order1 + "\n"} {
+		client, _, o = storage(t, func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(begin))
+			if begin != "" {
+				_ = http.NewResponseController(w).Flush()
+			}
+			<-r.Context().Done()
+		})
+		client.patience = 50 * time.Millisecond
+		_, err = readFile(t, client, o, 0)
+		require.ErrorContains(t, err, "stands still")
+	}
 }
 
 func TestReadingEndsWithTheCallerAndTheContext(t *testing.T) {

@@ -62,7 +62,7 @@ func (s *Shop) startBulk(a args) bulkResult {
 	now := s.opt.Now()
 	b := &bulkOperation{
 		shop: s, id: 900_000_000_000 + int64(len(s.bulk)) + 1, query: a.string("query"), host: s.api.host,
-		created: now, ends: now.Add(s.opt.BulkTime), outcome: cmp.Or(s.api.bulkEnd, "COMPLETED"),
+		created: now, ends: now.Add(s.opt.BulkTime), outcome: cmp.Or(s.api.bulkEnd, s.api.dice.end()),
 	}
 	s.readBulk(b, q, a.bool("groupObjects"))
 	s.bulk = append(s.bulk, b)
@@ -109,7 +109,11 @@ func (s *Shop) busyBulk() (busy []*bulkOperation) {
 // announceBulk queues the webhook that is sent when the operation ends.
 func (s *Shop) announceBulk(b *bulkOperation) {
 	body := s.BulkFinished(b.id, strings.ToLower(b.outcome))
-	events := s.queueTopic(Event{Topic: bulkTopic, EventID: s.sender.dice.uuid()}, body, b.created, b.ends)
+	var events []Event
+	if b.outcome != "COMPLETED" {
+		events = []Event{{At: b.created, Kind: Broken, Topic: "bulk operation " + strings.ToLower(b.outcome)}}
+	}
+	events = append(events, s.queueTopic(Event{Topic: bulkTopic, EventID: s.sender.dice.uuid()}, body, b.created, b.ends)...)
 	s.remember(events)
 	s.api.events = append(s.api.events, events...)
 }

@@ -175,8 +175,14 @@ func TestBulkOperationsEndBadly(t *testing.T) {
 			check(t, fmt.Sprint(len(all)) == done.ObjectCount && done.ErrorCode != "", "%d lines, %+v", len(all), done)
 		}
 	}
+	seeded := serve(t, Options{APIFaults: APIFaults{Bulk: 1}})
+	op, _ := seeded.start(bulkOrders, true)
+	seeded.clock.advance(time.Minute)
+	check(t, seeded.bulk(op.ID).Status != "COMPLETED", "it ended well")
+	equal(t, 1, seeded.shop.Counts()[Broken], "events")
+
 	c.shop.Withhold("shippingLines")
-	op, _ := c.start(bulkOrders, true)
+	op, _ = c.start(bulkOrders, true)
 	c.clock.advance(time.Minute)
 	done := c.bulk(op.ID)
 	check(t, done.Status == "FAILED" && done.ErrorCode == "ACCESS_DENIED" && done.PartialDataURL == "", "withheld: %+v", done)

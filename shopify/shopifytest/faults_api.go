@@ -1,7 +1,6 @@
 package shopifytest
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -63,10 +62,15 @@ func (d apiDice) outage() Outage {
 	case d.hit(d.Drift):
 		o.Drift = 1 + d.IntN(3)
 	}
-	if d.hit(d.Bulk) {
-		o.Bulk = pick(d.Rand, []string{"FAILED", "CANCELED", "EXPIRED"})
-	}
 	return o
+}
+
+// end is how a bulk operation ends.
+func (d apiDice) end() string {
+	if d.hit(d.Bulk) {
+		return pick(d.Rand, []string{"FAILED", "CANCELED", "EXPIRED"})
+	}
+	return "COMPLETED"
 }
 
 // slowness is by how much a search learns later of a change than usual.
@@ -87,29 +91,6 @@ type Outage struct {
 	Empty    bool          // answer a page of orders without any, and say that more follow
 	Drift    int           // change so many orders of the page as soon as it has been read
 	Bulk     string        // how a bulk operation ends that the request starts: FAILED, CANCELED, EXPIRED
-}
-
-// String tells what goes wrong; empty for nothing.
-func (o Outage) String() string {
-	switch {
-	case o.Status != 0:
-		return fmt.Sprintf("status %d", o.Status)
-	case o.Cut:
-		return "cut"
-	case o.Throttle:
-		return "throttled"
-	case o.Deny != "":
-		return o.Deny + " withheld"
-	case o.Empty:
-		return "empty page"
-	case o.Drift > 0:
-		return "drift"
-	case o.Slow > 0:
-		return "slow"
-	case o.Bulk != "":
-		return "bulk " + o.Bulk
-	}
-	return ""
 }
 
 // Break makes the next n requests fail; calls add up, one after the other. An
@@ -133,19 +114,24 @@ func (s *Shop) Withhold(fields ...string) {
 // nextOutage counts a request and says what goes wrong with it.
 func (s *Shop) nextOutage() Outage {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.api.calls++
-	o := Outage{}
-	if len(s.api.outages) > 0 {
-		o, s.api.outages = s.api.outages[0], s.api.outages[1:]
-	} else {
-		o = s.api.dice.outage()
+	if len(s.api.outages) == 0 {
+		return s.api.dice.outage()
 	}
+	o := s.api.outages[0]
+	s.api.outages = s.api.outages[1:]
+	return o
+}
+
+// broke tells of faults that came to pass.
+func (s *Shop) broke(faults ...string) {
+	s.mu.Lock()
 	var events []Event
-	if what := o.String(); what != "" {
-		events = []Event{{At: s.opt.Now(), Kind: Broken, Topic: what}}
-		s.remember(events)
+	for _, what := range faults {
+		events = append(events, Event{At: s.opt.Now(), Kind: Broken, Topic: what})
 	}
+	s.remember(events)
 	s.mu.Unlock()
 	s.tell(events)
-	return o
 }

@@ -131,6 +131,7 @@ func (q *query) resolve(typ string, src any, sel *ast.Field, path []any) (any, i
 // data at all without it.
 func (q *query) denied(typ string, f field, sel *ast.Field, path []any) {
 	q.fail(fmt.Sprintf("Access denied for %s field.", sel.Name), "ACCESS_DENIED", sel.Position, path)
+	q.broke(sel.Name + " withheld")
 	scope := "read_orders"
 	if sel.Name == "customer" {
 		scope = "read_customers"
@@ -143,6 +144,7 @@ func (q *query) denied(typ string, f field, sel *ast.Field, path []any) {
 // it then leads back to where it began.
 func (q *query) list(p page, sel *ast.Field) page {
 	if q.outage.Empty {
+		q.broke("empty page")
 		p = page{more: true, back: p.back}
 		if after := q.args(sel).string("after"); after != "" {
 			p.cursors = []string{after}

@@ -22,6 +22,7 @@ type query struct {
 	errors    []object
 	outage    Outage
 	withheld  []string // fields that the token may not see
+	faults    []string // that came to pass, each once
 	listed    []int64  // the orders of the page that was answered
 	hollow    bool     // a field was refused without which there is no data
 	spent     int      // the actual cost, once run
@@ -72,6 +73,13 @@ func (q *query) fail(message, code string, at *ast.Position, path []any) {
 		e["path"] = slices.Clone(path)
 	}
 	q.errors = append(q.errors, e)
+}
+
+// broke notes that a fault came to pass.
+func (q *query) broke(what string) {
+	if !slices.Contains(q.faults, what) {
+		q.faults = append(q.faults, what)
+	}
 }
 
 // setVariables fills in defaults and demands what has none.

@@ -61,6 +61,7 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case o.Status != 0:
+		s.broke(fmt.Sprintf("status %d", o.Status))
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		if o.Status == http.StatusTooManyRequests {
 			w.Header().Set("Retry-After", "2.0")
@@ -68,6 +69,7 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(o.Status)
 		_, _ = fmt.Fprintf(w, "<!DOCTYPE html><html><body><h1>%d %s</h1></body></html>", o.Status, http.StatusText(o.Status))
 	case o.Cut:
+		s.broke("cut")
 		s.cut(w, r)
 	default:
 		s.route(w, r, o)
@@ -156,6 +158,7 @@ func (s *Shop) graphQL(w http.ResponseWriter, r *http.Request, o Outage) {
 	}
 	done := s.ask(r, ask, o)
 	s.tell(done.events)
+	s.broke(done.faults...)
 	for _, id := range done.drifting {
 		s.Mutate(id)
 	}
@@ -166,8 +169,9 @@ func (s *Shop) graphQL(w http.ResponseWriter, r *http.Request, o Outage) {
 type asked struct {
 	status   int
 	doc      object
-	events   []Event
-	drifting []int64 // orders of the answer that are to change at once
+	events   []Event  // that it caused
+	faults   []string // that came to pass
+	drifting []int64  // orders of the answer that are to change at once
 }
 
 // ask answers one GraphQL call.
@@ -184,10 +188,11 @@ func (s *Shop) ask(r *http.Request, ask request, o Outage) asked {
 	q := newQuery(s.schema, ask.Query, ask.OperationName, ask.Variables)
 	q.outage, q.withheld = o, s.api.withheld
 	done := asked{status: http.StatusOK, doc: s.respond(q)}
-	done.events = s.api.events
 	for n := min(o.Drift, len(q.listed)); n > 0; n-- {
+		q.broke("drift")
 		done.drifting = append(done.drifting, pick(s.api.dice.Rand, q.listed))
 	}
+	done.events, done.faults = s.api.events, q.faults
 	return done
 }
 
@@ -204,6 +209,9 @@ func (s *Shop) respond(q *query) object {
 		return object{"errors": q.errors}
 	}
 	s.refill()
+	if q.outage.Throttle {
+		q.broke("throttled")
+	}
 	if q.outage.Throttle || float64(cost) > s.api.points {
 		q.fail("Throttled", "THROTTLED", nil, nil)
 		return object{"errors": q.errors, "extensions": s.costs(cost, nil)}
