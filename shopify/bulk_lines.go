@@ -90,7 +90,7 @@ func (b *bulkLines) add(n node, parent string, size int) error {
 	switch {
 	case known:
 		delete(n.fields, "__typename")
-	case strings.HasSuffix(kind, "DiscountApplication"):
+	case strings.Contains(kind, "Discount") && strings.HasSuffix(kind, "Application"): // DiscountCodeApplication and its like
 		list = "discountApplications"
 	default:
 		return fmt.Errorf("shopify: line %d of the bulk file is a %q, which belongs to no order", b.line, plain(kind, 40))

@@ -86,13 +86,13 @@ type bulkReading struct {
 // read reads the file from its start, and says whether another try may get
 // further.
 func (r *bulkReading) read(ctx context.Context) (again bool, err error) {
-	file, err := r.client.openFile(ctx, r.address)
+	resp, err := r.client.openFile(ctx, r.address)
 	if err != nil {
 		var refusal *APIError
 		final := errors.Is(err, ErrBulkGone) || errors.As(err, &refusal) && !refusal.Temporary()
 		return !final && ctx.Err() == nil, err
 	}
-	defer file.Close()
+	defer resp.Body.Close()
 	passed := 0
 	lines := newBulkLines(func(o BulkOrder) error {
 		if passed++; passed <= r.told {
@@ -101,7 +101,7 @@ func (r *bulkReading) read(ctx context.Context) (again bool, err error) {
 		r.told++
 		return r.yield(o)
 	})
-	if broken, err := lines.all(file); err != nil {
+	if broken, err := lines.all(resp.Body); err != nil {
 		return broken && ctx.Err() == nil, err
 	}
 	return false, lines.end(r.partial)
@@ -109,28 +109,28 @@ func (r *bulkReading) read(ctx context.Context) (again bool, err error) {
 
 // openFile begins to read a file in Shopify's storage. That is another host: it
 // never sees the access token, and a redirect is not followed.
-func (c *Client) openFile(ctx context.Context, address *url.URL) (io.ReadCloser, error) {
+func (c *Client) openFile(ctx context.Context, address *url.URL) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	file := &patientFile{cancel: cancel, limit: c.patience}
-	file.patience = time.AfterFunc(c.patience, func() { cancel(errStandstill) })
+	body := &patientBody{cancel: cancel, limit: c.patience}
+	body.patience = time.AfterFunc(c.patience, func() { cancel(errStandstill) })
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), http.NoBody)
 	if err != nil {
-		file.Close()
+		body.Close()
 		return nil, errors.New("shopify: the file of a bulk operation has no usable address")
 	}
 	req.Header.Set("User-Agent", "Gapless")
 	resp, err := c.files.Do(req)
-	file.patience.Stop()
+	body.patience.Stop()
 	if err != nil {
-		file.Close()
+		body.Close()
 		return nil, fmt.Errorf("shopify: the file of a bulk operation can't be read: %w", reason(ctx, err))
 	}
-	file.body = resp.Body
-	if resp.StatusCode == http.StatusOK {
-		return file, nil
+	body.inner, resp.Body = resp.Body, body
+	if resp.StatusCode != http.StatusOK {
+		body.Close()
+		return nil, fileRefused(resp)
 	}
-	file.Close()
-	return nil, fileRefused(resp)
+	return resp, nil
 }
 
 // reason is why a request failed, without its address.
@@ -158,26 +158,26 @@ func fileRefused(resp *http.Response) error {
 // errStandstill says that nothing came for as long as an answer may take.
 var errStandstill = errors.New("it stands still")
 
-// patientFile is a download that may take as long as it will, but must not stand
+// patientBody is a download that may take as long as it will, but must not stand
 // still.
-type patientFile struct {
-	body     io.ReadCloser
+type patientBody struct {
+	inner    io.ReadCloser
 	cancel   context.CancelCauseFunc
 	patience *time.Timer
 	limit    time.Duration
 }
 
-func (f *patientFile) Read(p []byte) (int, error) {
-	f.patience.Reset(f.limit)
-	defer f.patience.Stop()
-	return f.body.Read(p)
+func (b *patientBody) Read(p []byte) (int, error) {
+	b.patience.Reset(b.limit)
+	defer b.patience.Stop()
+	return b.inner.Read(p)
 }
 
-func (f *patientFile) Close() error {
-	f.patience.Stop()
-	f.cancel(nil)
-	if f.body == nil {
+func (b *patientBody) Close() error {
+	b.patience.Stop()
+	b.cancel(nil)
+	if b.inner == nil {
 		return nil
 	}
-	return f.body.Close()
+	return b.inner.Close()
 }

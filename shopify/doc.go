@@ -6,9 +6,10 @@
 //   - Door takes webhooks over HTTP, checks their signature and hands on the
 //     raw bytes; DecodeWebhook says what such a body means. A webhook is a hint:
 //     whatever is in doubt comes back as KindRefetch.
-//   - Client asks the GraphQL API: one order in full, what was updated in a
-//     window, how many, and the webhook subscriptions. It keeps to the shop's
-//     rate limit, by priority, and repeats what failed for a moment.
+//   - Client asks the GraphQL API: one order in full, which orders a window
+//     holds, how many, and the webhook subscriptions. It keeps to the shop's
+//     rate limit, by priority, and repeats what failed for a moment. Many orders
+//     at once come by a bulk operation, a query that Shopify runs into a file.
 //   - DecodeRESTOrder and DecodeGraphQLOrder are lenient about everything but
 //     the order's id, its updated_at and its money. The same order by either
 //     way is equal, field for field, so Order.Hash and Order.Version can be

@@ -100,7 +100,7 @@ func TestABodyBehindTheRedactionIsJudgedByIt(t *testing.T) {
 	a := build(t, setup{})
 	a.tell("orders/create", rest(7, "1.00", "1.00"))
 	k := store.OrderKey{Shop: "acme", ID: 7}
-	older := bytes.Replace(rest(7, "1.00", "1.00"), []byte(`"2026-11-23T09:00:00Z"`), []byte(`"2026-11-22T09:00:00Z"`), -1)
+	older := bytes.ReplaceAll(rest(7, "1.00", "1.00"), []byte(`"2026-11-23T09:00:00Z"`), []byte(`"2026-11-22T09:00:00Z"`))
 	older = append(bytes.TrimSuffix(older, []byte("}")), `,"customer":{"id":5,"email":"ada@example.com"}}`...)
 	a.post("customers/redact", a.shop.CustomersRedact(5, 1), a.Now())
 	a.post("orders/updated", older, a.Now())

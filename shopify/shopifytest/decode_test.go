@@ -44,8 +44,9 @@ func lived(t *testing.T, opt shopifytest.Options, acts int) (*shopifytest.Shop, 
 	return shop, client, &now
 }
 
-// The heart of it: whichever way an order comes, it is the same order.
-func TestBothRenderingsDecodeToEqualOrders(t *testing.T) {
+// The heart of it: whichever way an order comes, by webhook, by its id or by bulk,
+// it is the same order.
+func TestAllRenderingsDecodeToEqualOrders(t *testing.T) {
 	acts := 1400
 	if testing.Short() {
 		acts = 200
@@ -59,30 +60,26 @@ func TestBothRenderingsDecodeToEqualOrders(t *testing.T) {
 		"dinars":                      shopifytest.SimpleMarket("KWD", 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			shop, client, _ := lived(t, shopifytest.Options{Market: market, Seed: 42}, acts)
-			compared := 0
+			shop, client, now := lived(t, shopifytest.Options{Market: market, Seed: 42}, acts)
+			compared, orders := 0, map[int64]*shopify.Order{}
 			for _, o := range shop.Orders() {
-				if compareRenderings(t, shop, client, o) {
+				orders[o.ID] = byID(t, client, o)
+				if compareRenderings(t, shop, o, orders[o.ID]) {
 					compared++
 				}
 			}
-			if compared < len(shop.Orders())*4/5 {
-				t.Fatalf("only %d of %d orders could be compared", compared, len(shop.Orders()))
+			if compared < len(orders)*4/5 {
+				t.Fatalf("only %d of %d orders could be compared", compared, len(orders))
 			}
+			compareBulk(t, client, finished(t, client, now), orders)
 		})
 	}
 }
 
-func compareRenderings(t *testing.T, shop *shopifytest.Shop, client *shopify.Client, o shopifytest.Snapshot) bool {
+// compareRenderings compares an order by its id with what the shop knows of it
+// and with its webhook; false where the webhook leaves something open.
+func compareRenderings(t *testing.T, shop *shopifytest.Shop, o shopifytest.Snapshot, graphQL *shopify.Order) bool {
 	t.Helper()
-	body, err := client.Order(t.Context(), o.ID, 0)
-	if err != nil {
-		t.Fatalf("fetching %s: %v", o.Name, err)
-	}
-	graphQL, err := shopify.DecodeGraphQLOrder(body)
-	if err != nil {
-		t.Fatalf("GraphQL %s: %v", o.Name, err)
-	}
 	if graphQL.ID != o.ID || !graphQL.UpdatedAt.Equal(o.UpdatedAt) || graphQL.Test != o.Test || (graphQL.CancelledAt != nil) != o.Cancelled {
 		t.Fatalf("%s: the shop says %+v, the decoder %+v", o.Name, o, graphQL)
 	}
@@ -96,10 +93,60 @@ func compareRenderings(t *testing.T, shop *shopifytest.Shop, client *shopify.Cli
 	if err != nil {
 		t.Fatalf("REST %s: %v", o.Name, err)
 	}
-	if want, got := encode(t, rest), encode(t, graphQL); want != got {
-		t.Fatalf("%s differs\nREST    %s\nGraphQL %s", o.Name, want, got)
-	}
+	sameOrder(t, rest, graphQL)
 	return true
+}
+
+// compareBulk compares the file of a bulk operation with all orders by their
+// ids. Those with refunds come as heads; all others must be whole.
+func compareBulk(t *testing.T, client *shopify.Client, op shopify.BulkOperation, want map[int64]*shopify.Order) {
+	t.Helper()
+	last, whole, all := int64(0), 0, len(want)
+	err := client.ReadBulk(t.Context(), op, 0, func(b shopify.BulkOrder) error {
+		o := want[b.ID]
+		if o == nil || b.ID <= last || b.Name != o.Name || !b.UpdatedAt.Equal(o.UpdatedAt) || (b.Body == nil) != (len(o.Refunds) > 0) {
+			t.Fatalf("after %d came order %d, %s, %s, whole: %v", last, b.ID, b.Name, b.UpdatedAt, b.Body != nil)
+		}
+		last = b.ID
+		delete(want, b.ID)
+		if b.Body != nil {
+			whole++
+			sameOrder(t, decoded(t, b), o)
+		}
+		return nil
+	})
+	if err != nil || len(want) > 0 || op.Orders != int64(all) || whole < all/2 {
+		t.Fatalf("%d of %d orders are missing, %d were whole; %v", len(want), all, whole, err)
+	}
+}
+
+func decoded(t *testing.T, b shopify.BulkOrder) *shopify.Order {
+	t.Helper()
+	o, err := shopify.DecodeGraphQLOrder(b.Body)
+	if err != nil {
+		t.Fatalf("bulk %s: %v", b.Name, err)
+	}
+	return o
+}
+
+func byID(t *testing.T, client *shopify.Client, o shopifytest.Snapshot) *shopify.Order {
+	t.Helper()
+	body, err := client.Order(t.Context(), o.ID, 0)
+	if err != nil {
+		t.Fatalf("fetching %s: %v", o.Name, err)
+	}
+	order, err := shopify.DecodeGraphQLOrder(body)
+	if err != nil {
+		t.Fatalf("GraphQL %s: %v", o.Name, err)
+	}
+	return order
+}
+
+func sameOrder(t *testing.T, one, other *shopify.Order) {
+	t.Helper()
+	if want, got := encode(t, one), encode(t, other); want != got || one.Hash() != other.Hash() {
+		t.Fatalf("%s differs\n%s\n%s", one.Name, want, got)
+	}
 }
 
 func encode(t *testing.T, o *shopify.Order) string {

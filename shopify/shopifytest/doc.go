@@ -14,8 +14,11 @@
 //     one seed always gives the same bytes.
 //   - renderings: REST JSON as webhooks carry it (rest.go), and a GraphQL
 //     schema over the ledger (schema*.go) that a query is projected on.
-//   - Shop holds many orders. It is an http.Handler (server.go), a sender of
-//     webhooks (sender.go) and an oracle: Orders, Order, REST, GraphQL.
+//   - Shop holds many orders. It is an http.Handler (server.go) with searches
+//     (find.go) and bulk operations (bulk.go), a sender of webhooks (sender.go)
+//     and an oracle: Orders, Order, REST, GraphQL.
+//   - Faults and APIFaults spoil webhooks and answers, by the seed; Break and
+//     Withhold spoil answers on request.
 //
 // In a test:
 //

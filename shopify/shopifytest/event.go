@@ -23,6 +23,7 @@ const (
 	Stale     Kind = "stale"     // fault: an older state of the order was queued
 	Lost      Kind = "lost"      // given up after the last retry
 	Removed   Kind = "removed"   // a subscription was removed after failing too long
+	Broken    Kind = "broken"    // fault: an API request went wrong; Topic tells how
 )
 
 // Event is one thing that happened, for narration, logs and counts.
@@ -46,6 +47,8 @@ func (e Event) String() string {
 	switch e.Kind {
 	case Changed:
 		return fmt.Sprintf("%s: %s", e.Order, e.Action)
+	case Broken:
+		return "API: " + e.Topic
 	case Delayed, Reordered:
 		return fmt.Sprintf("%s: %s %s by %s", e.Order, e.Topic, e.Kind, e.Wait.Round(time.Millisecond))
 	case Sent, Failed:

@@ -84,4 +84,3 @@ func (x *index) drop(id int64) {
 	x.remove(id)
 	x.late = slices.DeleteFunc(x.late, func(l lateRow) bool { return l.id == id })
 }
-

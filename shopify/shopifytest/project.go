@@ -9,8 +9,12 @@ import (
 
 // run projects the operation on the root value: the answer holds what was asked
 // for and nothing else. The second result is the actual cost.
-func (q *query) run(root any) (object, int) {
-	return q.project(q.root(), root, q.op.SelectionSet, nil)
+func (q *query) run(root any) (any, int) {
+	data, cost := q.project(q.root(), root, q.op.SelectionSet, nil)
+	if q.hollow {
+		return nil, cost
+	}
+	return data, cost
 }
 
 // project answers a selection on one object.
@@ -19,6 +23,10 @@ func (q *query) project(typ string, src any, set ast.SelectionSet, path []any) (
 	q.collect(typ, set, func(sel *ast.Field) {
 		if sel.Name == "__typename" {
 			out[sel.Alias] = typ
+			return
+		}
+		if q.bulk && q.schema[typ][sel.Name].kind == connection && !slices.Contains(q.withheld, sel.Name) {
+			q.below = append(q.below, below{typ, src, sel}) // goes on lines of its own
 			return
 		}
 		value, c := q.resolve(typ, src, sel, append(slices.Clip(path), sel.Alias))
@@ -86,12 +94,15 @@ func matches(typ, condition string) bool {
 
 // resolve answers one field with its price.
 func (q *query) resolve(typ string, src any, sel *ast.Field, path []any) (any, int) {
-	if sel.Name == q.deny {
-		q.fail(fmt.Sprintf("Access denied for %s field.", sel.Name), "ACCESS_DENIED", sel.Position, path)
+	f := q.schema[typ][sel.Name]
+	if sel.Name == q.outage.Deny || slices.Contains(q.withheld, sel.Name) {
+		q.denied(typ, f, sel, path)
 		return nil, 0
 	}
-	f := q.schema[typ][sel.Name]
 	value := f.get(src, q.args(sel))
+	if p, ok := value.(page); ok && f.typ == "Order" {
+		value = q.list(p, sel)
+	}
 	if f.typ == "" {
 		return value, 0
 	}
@@ -114,6 +125,35 @@ func (q *query) resolve(typ string, src any, sel *ast.Field, path []any) (any, i
 		cost++
 	}
 	return out, cost
+}
+
+// denied refuses one field. A list at the top is never null, so that there is no
+// data at all without it.
+func (q *query) denied(typ string, f field, sel *ast.Field, path []any) {
+	q.fail(fmt.Sprintf("Access denied for %s field.", sel.Name), "ACCESS_DENIED", sel.Position, path)
+	q.broke(sel.Name + " withheld")
+	scope := "read_orders"
+	if sel.Name == "customer" {
+		scope = "read_customers"
+	}
+	q.errors[len(q.errors)-1]["extensions"].(object)["requiredAccess"] = "`" + scope + "` access scope."
+	q.hollow = q.hollow || typ == "QueryRoot" && (f.kind == list || f.kind == connection)
+}
+
+// list notes which orders a page holds, or empties it where that is the fault:
+// it then leads back to where it began.
+func (q *query) list(p page, sel *ast.Field) page {
+	if q.outage.Empty {
+		q.broke("empty page")
+		p = page{more: true, back: p.back}
+		if after := q.args(sel).string("after"); after != "" {
+			p.cursors = []string{after}
+		}
+	}
+	for _, n := range p.nodes {
+		q.listed = append(q.listed, n.(*Order).ID)
+	}
+	return p
 }
 
 // nothing is the answer for no value: null, or an empty list.

@@ -20,27 +20,37 @@ type query struct {
 	op        *ast.OperationDefinition
 	variables map[string]any
 	errors    []object
-	deny      string // a field that the token may not see; empty for none
-	spent     int    // the actual cost, once run
+	outage    Outage
+	withheld  []string // fields that the token may not see
+	faults    []string // that came to pass, each once
+	listed    []int64  // the orders of the page that was answered
+	hollow    bool     // a field was refused without which there is no data
+	spent     int      // the actual cost, once run
+	bulk      bool     // run as a bulk operation
+	below     []below  // connections that were met, of a bulk operation
 }
 
 // newQuery parses text. Its errors hold what is wrong with the request; the
 // query must not run unless they are empty.
 func newQuery(s schema, text, operation string, variables map[string]any) *query {
 	q := &query{schema: s, variables: map[string]any{}}
+	q.prepare(text, operation, variables)
+	return q
+}
+
+func (q *query) prepare(text, operation string, variables map[string]any) {
 	doc, err := parser.ParseQuery(&ast.Source{Input: text})
 	if err != nil {
 		q.fail("syntax error: "+err.Error(), "", nil, nil)
-		return q
+		return
 	}
 	q.doc, q.op = doc, doc.Operations.ForName(operation)
 	if q.op == nil {
 		q.fail("No operation named \""+operation+"\"", "", nil, nil)
-		return q
+		return
 	}
 	q.setVariables(variables)
 	q.check(q.root(), q.op.SelectionSet, []any{strings.TrimSpace(string(q.op.Operation) + " " + q.op.Name)})
-	return q
 }
 
 func (q *query) root() string {
@@ -63,6 +73,13 @@ func (q *query) fail(message, code string, at *ast.Position, path []any) {
 		e["path"] = slices.Clone(path)
 	}
 	q.errors = append(q.errors, e)
+}
+
+// broke notes that a fault came to pass.
+func (q *query) broke(what string) {
+	if !slices.Contains(q.faults, what) {
+		q.faults = append(q.faults, what)
+	}
 }
 
 // setVariables fills in defaults and demands what has none.
@@ -141,7 +158,7 @@ func (q *query) checkField(typ string, sel *ast.Field, path []any) {
 	case f.typ != "" && len(sel.SelectionSet) == 0:
 		q.fail(fmt.Sprintf("Field must have selections (field '%s' returns %s but has no selections)", sel.Name, f.typ), "selectionMismatch", sel.Position, path)
 	case f.kind == connection:
-		if q.args(sel).int("first", 0) == 0 {
+		if !q.bulk && q.args(sel).int("first", 0) == 0 {
 			q.fail("you must provide one of first or last", "BAD_REQUEST", sel.Position, path)
 		}
 		q.check(f.typ+"Connection", sel.SelectionSet, path)

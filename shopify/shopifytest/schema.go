@@ -52,7 +52,7 @@ var abstract = map[string][]string{
 }
 
 // free names the types that cost nothing: money is priced as a leaf.
-var free = map[string]bool{"MoneyBag": true, "MoneyV2": true, "PageInfo": true, "UserError": true}
+var free = map[string]bool{"MoneyBag": true, "MoneyV2": true, "PageInfo": true, "UserError": true, "BulkOperationUserError": true}
 
 // leaf makes a scalar field of values of T.
 func leaf[T any](get func(T) any) field {

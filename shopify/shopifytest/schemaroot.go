@@ -26,7 +26,7 @@ func newSchema() schema {
 			"supported": constant(true),
 		},
 	}
-	for _, more := range []schema{moneyFields(), discountFields(), partFields(), refundFields(), subscriptionFields()} {
+	for _, more := range []schema{moneyFields(), discountFields(), partFields(), refundFields(), subscriptionFields(), bulkFields()} {
 		for name, f := range more {
 			s[name] = f
 		}
@@ -47,6 +47,9 @@ func queryFields() fields {
 		"webhookSubscriptions": connect("WebhookSubscription", func(s *Shop) []any {
 			return s.apiSubscriptions()
 		}, "sortKey"),
+		"bulkOperation": {typ: "BulkOperation", args: []string{"id"}, get: func(src any, a args) any { return orNil(src.(*Shop).bulkByID(a.string("id"))) }},
+		"bulkOperations": {typ: "BulkOperation", kind: connection, args: []string{"first", "after", "query", "sortKey", "reverse"},
+			get: func(src any, a args) any { return src.(*Shop).findBulk(a) }},
 		"shop":                   to("Shop", theShop),
 		"currentAppInstallation": to("AppInstallation", theShop),
 		"publicApiVersions":      many("ApiVersion", func(s *Shop) []any { return []any{s.opt.APIVersion} }),

@@ -92,7 +92,7 @@ func (s *Shop) fanOut(o *Order, c Change, before []byte, now time.Time) []Event 
 	about := Event{OrderID: o.ID, Order: o.Name(), EventID: eventID}
 	for _, topic := range topics {
 		about.Topic = topic
-		events = append(events, s.queueTopic(about, b.body(topic, c, whole), now)...)
+		events = append(events, s.queueTopic(about, b.body(topic, c, whole), now, now)...)
 	}
 	if before != nil {
 		about.Topic, about.EventID = "orders/updated", s.sender.dice.uuid()
@@ -117,13 +117,15 @@ func (s *Shop) wanted(topics []string) bool {
 func (s *Shop) Send(topic string, body json.RawMessage) {
 	s.mu.Lock()
 	now := s.opt.Now()
-	events := s.queueTopic(Event{Topic: topic, EventID: s.sender.dice.uuid()}, body, now)
+	events := s.queueTopic(Event{Topic: topic, EventID: s.sender.dice.uuid()}, body, now, now)
 	s.remember(events)
 	s.mu.Unlock()
 	s.tell(events)
 }
 
-func (s *Shop) queueTopic(about Event, body []byte, now time.Time) []Event {
+// queueTopic queues a webhook for everyone who subscribed to its topic, to be sent
+// at due.
+func (s *Shop) queueTopic(about Event, body []byte, now, due time.Time) []Event {
 	var events []Event
 	for _, sub := range s.sender.subscriptions {
 		if sub.Topic != about.Topic {
@@ -131,7 +133,7 @@ func (s *Shop) queueTopic(about Event, body []byte, now time.Time) []Event {
 		}
 		if payload := sub.payload(body); payload != nil {
 			about.WebhookID = s.sender.dice.uuid()
-			d := &delivery{Event: about, sub: sub, uri: sub.URI, name: sub.Name, body: payload, triggered: now, due: now}
+			d := &delivery{Event: about, sub: sub, uri: sub.URI, name: sub.Name, body: payload, triggered: due, due: due}
 			d.At = now
 			events = append(events, s.sender.queue(d)...)
 		}

@@ -13,35 +13,25 @@ import (
 
 // api is the state of the HTTP side. Shop.mu guards it.
 type api struct {
-	tokens  map[string]time.Time // token to the end of its life; zero: never
-	issued  int
-	points  float64 // left in the bucket
-	filled  time.Time
-	outages []Outage
-	calls   int
-}
+	tokens map[string]time.Time // token to the end of its life; zero: never
+	issued int
+	points float64 // left in the bucket
+	filled time.Time
+	calls  int
 
-// Outage is one way in which the API fails a request.
-type Outage struct {
-	Status int           // answer this status with an HTML page
-	Cut    bool          // do the work, then break off in the middle of the answer
-	Slow   time.Duration // wait before answering
-	Deny   string        // answer this field with null and ACCESS_DENIED
+	outages  []Outage // ordered, before any that the dice say
+	dice     apiDice
+	withheld []string // fields that the token may not see
+
+	host    string  // of the request in hand, with http://
+	bulkEnd string  // how an operation ends that it starts; empty: well
+	events  []Event // that it caused
 }
 
 func newAPI(opt Options) api {
 	return api{
 		tokens: map[string]time.Time{opt.AccessToken: {}},
-		points: float64(opt.BucketSize), filled: opt.Now(),
-	}
-}
-
-// Break makes the next n requests fail; calls add up, one after the other.
-func (s *Shop) Break(n int, o Outage) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for range n {
-		s.api.outages = append(s.api.outages, o)
+		points: float64(opt.BucketSize), filled: opt.Now(), dice: newAPIDice(opt),
 	}
 }
 
@@ -59,18 +49,6 @@ func (s *Shop) RevokeTokens() {
 	clear(s.api.tokens)
 }
 
-func (s *Shop) nextOutage() Outage {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.api.calls++
-	if len(s.api.outages) == 0 {
-		return Outage{}
-	}
-	o := s.api.outages[0]
-	s.api.outages = s.api.outages[1:]
-	return o
-}
-
 // ServeHTTP answers the Admin GraphQL API and the token endpoint.
 func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	o := s.nextOutage()
@@ -83,6 +61,7 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case o.Status != 0:
+		s.broke(fmt.Sprintf("status %d", o.Status))
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		if o.Status == http.StatusTooManyRequests {
 			w.Header().Set("Retry-After", "2.0")
@@ -90,6 +69,7 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(o.Status)
 		_, _ = fmt.Fprintf(w, "<!DOCTYPE html><html><body><h1>%d %s</h1></body></html>", o.Status, http.StatusText(o.Status))
 	case o.Cut:
+		s.broke("cut")
 		s.cut(w, r)
 	default:
 		s.route(w, r, o)
@@ -125,6 +105,8 @@ func (s *Shop) route(w http.ResponseWriter, r *http.Request, o Outage) {
 	switch {
 	case r.URL.Path == "/admin/oauth/access_token" && r.Method == http.MethodPost:
 		s.grant(w, r)
+	case strings.HasPrefix(r.URL.Path, bulkPath) && r.Method == http.MethodGet:
+		s.download(w, r)
 	case strings.HasPrefix(r.URL.Path, "/admin/api/") && isGraphQL && r.Method == http.MethodPost:
 		w.Header().Set("X-Shopify-API-Version", s.served(version))
 		s.graphQL(w, r, o)
@@ -174,20 +156,44 @@ func (s *Shop) graphQL(w http.ResponseWriter, r *http.Request, o Outage) {
 		answer(w, http.StatusBadRequest, object{"errors": object{"query": "Required parameter missing or invalid"}})
 		return
 	}
-	status, doc := s.ask(r.Header.Get("X-Shopify-Access-Token"), ask, o)
-	answer(w, status, doc)
+	done := s.ask(r, ask, o)
+	s.tell(done.events)
+	s.broke(done.faults...)
+	for _, id := range done.drifting {
+		s.Mutate(id)
+	}
+	answer(w, done.status, done.doc)
 }
 
-// ask answers one GraphQL call for a token.
-func (s *Shop) ask(token string, ask request, o Outage) (int, object) {
+// asked is the answer to a GraphQL call, and what comes with it.
+type asked struct {
+	status   int
+	doc      object
+	events   []Event  // that it caused
+	faults   []string // that came to pass
+	drifting []int64  // orders of the answer that are to change at once
+}
+
+// ask answers one GraphQL call.
+func (s *Shop) ask(r *http.Request, ask request, o Outage) asked {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.authorized(token) {
-		return http.StatusUnauthorized, object{"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
+	if !s.authorized(r.Header.Get("X-Shopify-Access-Token")) {
+		return asked{status: http.StatusUnauthorized, doc: object{"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}}
+	}
+	s.api.host, s.api.bulkEnd, s.api.events = "http://"+r.Host, o.Bulk, nil
+	if r.TLS != nil {
+		s.api.host = "https://" + r.Host
 	}
 	q := newQuery(s.schema, ask.Query, ask.OperationName, ask.Variables)
-	q.deny = o.Deny
-	return http.StatusOK, s.respond(q)
+	q.outage, q.withheld = o, s.api.withheld
+	done := asked{status: http.StatusOK, doc: s.respond(q)}
+	for n := min(o.Drift, len(q.listed)); n > 0; n-- {
+		q.broke("drift")
+		done.drifting = append(done.drifting, pick(s.api.dice.Rand, q.listed))
+	}
+	done.events, done.faults = s.api.events, q.faults
+	return done
 }
 
 // respond runs a query within the budget.
@@ -203,7 +209,10 @@ func (s *Shop) respond(q *query) object {
 		return object{"errors": q.errors}
 	}
 	s.refill()
-	if float64(cost) > s.api.points {
+	if q.outage.Throttle {
+		q.broke("throttled")
+	}
+	if q.outage.Throttle || float64(cost) > s.api.points {
 		q.fail("Throttled", "THROTTLED", nil, nil)
 		return object{"errors": q.errors, "extensions": s.costs(cost, nil)}
 	}

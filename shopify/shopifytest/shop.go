@@ -33,6 +33,8 @@ type Options struct {
 	BucketSize  int           // cost points; default 2000
 	RestoreRate int           // points a second; default 100
 	MaxCost     int           // of one query; default 1000
+	BulkTime    time.Duration // that a bulk operation takes; default 10 s
+	BulkLimit   int           // bulk operations at once; default 5
 
 	WebhookSecret string // signs webhooks; default "pretend-secret"
 	// Client posts webhooks: 5 s for a whole answer unless it says otherwise,
@@ -43,6 +45,7 @@ type Options struct {
 	RetryScale float64
 	Workers    int // that deliver at once in Run; default 8
 	Faults     Faults
+	APIFaults  APIFaults
 	// After is how Run and slow answers wait; default time.After.
 	After func(time.Duration) <-chan time.Time
 
@@ -66,6 +69,7 @@ type Shop struct {
 	deleted []int64
 	index   index
 	api     api
+	bulk    []*bulkOperation
 	sender  sender
 	log     []Event
 	counts  map[Kind]int
@@ -97,6 +101,8 @@ func (o *Options) setDefaults() {
 	o.BucketSize = cmp.Or(o.BucketSize, 2000)
 	o.RestoreRate = cmp.Or(o.RestoreRate, 100)
 	o.MaxCost = cmp.Or(o.MaxCost, 1000)
+	o.BulkTime = cmp.Or(o.BulkTime, 10*time.Second)
+	o.BulkLimit = cmp.Or(o.BulkLimit, 5)
 	o.RetryScale = cmp.Or(o.RetryScale, 1)
 	o.Workers = cmp.Or(o.Workers, 8)
 	o.KeepLog = cmp.Or(o.KeepLog, 10_000)
@@ -112,6 +118,7 @@ func (o *Options) setDefaults() {
 	if o.After == nil {
 		o.After = time.After
 	}
+	o.APIFaults.setDefaults()
 }
 
 // Create places an order and returns its id.
@@ -129,6 +136,9 @@ func (s *Shop) Create() int64 {
 // Apply makes one kind of change to an order; false where there is no such
 // order or its state does not allow it.
 func (s *Shop) Apply(id int64, a Action) bool {
+	if a == DoDelete {
+		return s.Delete(id)
+	}
 	return s.change(id, func(o *Order, at time.Time) (Change, bool) { return s.gen.Apply(o, a, at) })
 }
 
@@ -189,7 +199,7 @@ func (s *Shop) publish(o *Order, c Change, before []byte) []Event {
 		s.refunds[c.Refund.ID] = o.ID
 	}
 	if c.Action != DoDelete {
-		s.index.note(o, now, 0)
+		s.index.note(o, now, s.api.dice.slowness())
 	}
 	events := []Event{{At: now, Kind: Changed, Action: c.Action, OrderID: o.ID, Order: o.Name()}}
 	events = append(events, s.fanOut(o, c, before, now)...)

@@ -165,14 +165,18 @@ func subscriptionFields() schema {
 }
 
 func mutationFields() fields {
-	change := func(payload string, run func(*Shop, args) subscribed, argNames ...string) field {
-		return field{typ: payload, kind: mutation, args: argNames, get: func(src any, a args) any { return run(src.(*Shop), a) }}
-	}
 	return fields{
 		"webhookSubscriptionCreate": change("WebhookSubscriptionCreatePayload", (*Shop).subscribeByAPI, "topic", "webhookSubscription"),
 		"webhookSubscriptionUpdate": change("WebhookSubscriptionUpdatePayload", (*Shop).resubscribe, "id", "webhookSubscription"),
 		"webhookSubscriptionDelete": change("WebhookSubscriptionDeletePayload", (*Shop).unsubscribeByAPI, "id"),
+		"bulkOperationRunQuery":     change("BulkOperationRunQueryPayload", (*Shop).startBulk, "query", "groupObjects"),
+		"bulkOperationCancel":       change("BulkOperationCancelPayload", (*Shop).cancelBulk, "id"),
 	}
+}
+
+// change makes a field that changes the shop.
+func change[R any](payload string, run func(*Shop, args) R, argNames ...string) field {
+	return field{typ: payload, kind: mutation, args: argNames, get: func(src any, a args) any { return run(src.(*Shop), a) }}
 }
 
 // subscribed is the result of a mutation on subscriptions.
