@@ -1,0 +1,124 @@
+package ordersync
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/shopify"
+	"gapless/shopify/shopifytest"
+	"gapless/store"
+)
+
+// past is a shop with orders from before Gapless began, of which nothing is known.
+func past(t *testing.T, orders int, o shopifytest.Options) *appliance {
+	a := build(t, setup{shop: o})
+	for range orders {
+		a.shop.Act()
+		a.pass(time.Minute)
+	}
+	a.deliverWebhooksNot()
+	require.NoError(t, a.engine.Subscribe(t.Context(), "acme"))
+	return a
+}
+
+func (a *appliance) backfill() store.Run {
+	a.Helper()
+	run, err := a.engine.StartBackfill(a.Context(), "acme", epoch.Add(-time.Hour), a.Now(), "test")
+	require.NoError(a, err)
+	return run
+}
+
+// carryOn takes the backfill's steps until it is done.
+func (a *appliance) carryOn(run store.Run) store.Run {
+	a.Helper()
+	for range 200 {
+		wait := a.engine.backfillDue(a.Context(), a.engine.shops["acme"])
+		a.intake()
+		for a.refetch() > 0 {
+		}
+		now, err := a.store.Run(a.Context(), run.ID)
+		require.NoError(a, err)
+		if now.State != store.RunRunning {
+			return now
+		}
+		a.pass(wait)
+	}
+	require.Fail(a, "the backfill does not end")
+	return run
+}
+
+func TestABackfillBringsThePastInAndPassesOverWhatIsKnown(t *testing.T) {
+	a := past(t, 60, shopifytest.Options{})
+	n := len(a.shop.Orders())
+	known := a.place()
+	all, unknown, err := a.engine.Unknown(t.Context(), "acme", epoch.Add(-time.Hour), a.Now().Add(time.Second))
+	require.NoError(t, err)
+	require.Equal(t, []int{n + 1, n}, []int{all, unknown})
+	a.pass(time.Second)
+	run := a.carryOn(a.backfill())
+	require.Equal(t, store.RunDone, run.State, run.Note)
+	require.EqualValues(t, n+1, run.Done)
+	require.Contains(t, run.Note, "1 of them known already")
+	a.settle()
+	a.judge()
+	require.Equal(t, 1, a.writes(known))
+	require.Equal(t, epoch.Add(-time.Hour), a.cursor().BeganAt)
+}
+
+func TestABackfillThatWasKilledGoesOnWhereItWas(t *testing.T) {
+	a := past(t, 260, shopifytest.Options{})
+	run := a.backfill()
+	_, err := a.engine.StartBackfill(t.Context(), "acme", epoch.Add(-time.Hour), run.To, "test")
+	require.ErrorIs(t, err, store.ErrRunning)
+	for range 3 {
+		a.engine.backfillDue(t.Context(), a.engine.shops["acme"])
+		a.pass(time.Minute)
+		a.reconfigure(func(*Config) {}) // a new process
+		now, err := a.store.Run(t.Context(), run.ID)
+		require.NoError(t, err)
+		if now.State == store.RunDone {
+			break
+		}
+		require.Equal(t, store.RunRunning, now.State, "a restart does not end it")
+	}
+	require.Equal(t, store.RunDone, a.carryOn(run).State)
+	a.settle()
+	a.judge()
+}
+
+func TestTodaysOrdersGoBeforeThoseOfThePast(t *testing.T) {
+	a := past(t, 40, shopifytest.Options{})
+	a.carryOn(a.backfill())
+	today := a.create()
+	a.hear()
+	claims, err := a.store.Claim(t.Context(), "books", 1, "stamp", time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, today, claims[0].Order.OrderKey)
+}
+
+func TestWithoutABulkOperationTheOrdersAreListedAndFetched(t *testing.T) {
+	a := past(t, 30, shopifytest.Options{})
+	run := a.backfill()
+	a.engine.shops["acme"].Client = noBulk{a.clients["acme"]}
+	require.Equal(t, store.RunDone, a.carryOn(run).State)
+	a.settle()
+	a.judge()
+}
+
+func TestAnEmptyWindowIsNoBackfill(t *testing.T) {
+	a := build(t, setup{})
+	_, err := a.engine.StartBackfill(t.Context(), "acme", a.Now(), a.Now(), "test")
+	require.ErrorContains(t, err, "empty")
+	_, err = a.engine.StartBackfill(t.Context(), "nobody", epoch, a.Now(), "test")
+	require.ErrorContains(t, err, "no shop named")
+}
+
+// noBulk is a shop whose app may not run bulk operations.
+type noBulk struct{ ShopClient }
+
+func (noBulk) BulkOrders(context.Context, shopify.Window) (shopify.BulkOperation, error) {
+	return shopify.BulkOperation{}, &shopify.APIError{Message: "access denied for bulkOperationRunQuery"}
+}
