@@ -20,8 +20,16 @@ func past(t *testing.T, orders int, o shopifytest.Options) *appliance {
 		a.pass(time.Minute)
 	}
 	a.deliverWebhooksNot()
-	require.NoError(t, a.engine.Subscribe(t.Context(), "acme"))
 	return a
+}
+
+// today is a new order, heard of as usual.
+func (a *appliance) today() store.OrderKey {
+	a.Helper()
+	k := a.create()
+	a.ask(k)
+	a.refetch()
+	return k
 }
 
 func (a *appliance) backfill() store.Run {
@@ -53,7 +61,8 @@ func (a *appliance) carryOn(run store.Run) store.Run {
 func TestABackfillBringsThePastInAndPassesOverWhatIsKnown(t *testing.T) {
 	a := past(t, 60, shopifytest.Options{})
 	n := len(a.shop.Orders())
-	known := a.place()
+	known := a.today()
+	a.send()
 	all, unknown, err := a.engine.Unknown(t.Context(), "acme", epoch.Add(-time.Hour), a.Now().Add(time.Second))
 	require.NoError(t, err)
 	require.Equal(t, []int{n + 1, n}, []int{all, unknown})
@@ -92,8 +101,7 @@ func TestABackfillThatWasKilledGoesOnWhereItWas(t *testing.T) {
 func TestTodaysOrdersGoBeforeThoseOfThePast(t *testing.T) {
 	a := past(t, 40, shopifytest.Options{})
 	a.carryOn(a.backfill())
-	today := a.create()
-	a.hear()
+	today := a.today()
 	claims, err := a.store.Claim(t.Context(), "books", 1, "stamp", time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, today, claims[0].Order.OrderKey)
