@@ -48,6 +48,16 @@ func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err er
 	return e.now().In(zone).AddDate(0, 0, -1).Format(time.DateOnly), nil
 }
 
+// Midnight is when a day of a shop's own calendar begins.
+func (e *Engine) Midnight(ctx context.Context, shop, day string) (time.Time, error) {
+	zone, err := e.zone(ctx, shop)
+	if err != nil {
+		return time.Time{}, err
+	}
+	from, _, err := bounds(day, zone)
+	return from, err
+}
+
 // zone is a shop's time zone. Where it is not known yet, the shop is asked.
 func (e *Engine) zone(ctx context.Context, name string) (*time.Location, error) {
 	shop := e.shops[name]

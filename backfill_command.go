@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"gapless/store"
+)
+
+type backfillCommand struct {
+	Shop   string `help:"The shop; needed where the config has several." placeholder:"NAME"`
+	From   string `help:"Orders placed from this day on, in the shop's time." placeholder:"2026-01-31" required:""`
+	To     string `help:"Orders placed before this day; default: up to now." placeholder:"2026-11-22"`
+	DryRun bool   `help:"Say how many orders it would bring in, and bring in none."`
+}
+
+// Run asks for a backfill, which the running appliance carries out, and shows
+// how far it is. Asking again for one that is under way shows that one.
+func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) error {
+	a, err := p.guest(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	shops, err := a.shopsNamed(cmd.Shop)
+	if err != nil {
+		return err
+	}
+	if len(shops) > 1 {
+		return usageError{fmt.Errorf("say which shop: --shop %s", strings.Join(shops, " or --shop "))}
+	}
+	from, to, err := cmd.window(ctx, a, shops[0])
+	if err != nil {
+		return err
+	}
+	if cmd.DryRun {
+		all, unknown, err := a.Engine.Unknown(ctx, shops[0], from, to)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.Stdout, "%s placed %d orders from %s to %s; %d of them would be brought in\n", shops[0], all, from.Format(time.RFC3339), to.Format(time.RFC3339), unknown)
+		return nil
+	}
+	run, err := a.Engine.StartBackfill(ctx, shops[0], from, to, "the command line")
+	if errors.Is(err, store.ErrRunning) {
+		run, err = a.underWay(ctx, shops[0])
+	}
+	if err != nil {
+		return err
+	}
+	return watch(ctx, p.Stdout, a.Store, run.ID)
+}
+
+// window is the days asked for, as the shop's calendar has them. Up to now is up
+// to this day's start of the minute, so that asking again soon asks for the same.
+func (cmd backfillCommand) window(ctx context.Context, a *Appliance, shop string) (from, to time.Time, err error) {
+	if from, err = a.Engine.Midnight(ctx, shop, cmd.From); err != nil {
+		return from, to, usageError{err}
+	}
+	to = time.Now().UTC().Truncate(time.Minute)
+	if cmd.To != "" {
+		if to, err = a.Engine.Midnight(ctx, shop, cmd.To); err != nil {
+			return from, to, usageError{err}
+		}
+	}
+	if !from.Before(to) {
+		return from, to, usageError{errors.New("the backfill would end before it begins; --from must be earlier than --to, and not in the future")}
+	}
+	return from, to, nil
+}
+
+// underWay is the backfill of a shop that is being carried out.
+func (a *Appliance) underWay(ctx context.Context, shop string) (store.Run, error) {
+	runs, err := a.Store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunBackfill, State: store.RunRunning, Limit: 1})
+	if err == nil && len(runs) == 0 {
+		err = errors.New("the backfill has just ended; see `gapless runs`")
+	}
+	if err != nil {
+		return store.Run{}, err
+	}
+	return runs[0], nil
+}
+
+// watch shows how far a run is until it ends. Ending the watching does not end
+// the run.
+func watch(ctx context.Context, w io.Writer, s *store.Store, id int64) error {
+	bar := isTerminal(w)
+	fmt.Fprintln(w, "`gapless serve` carries this out; ending this command does not end it.")
+	for last := ""; ; {
+		run, err := s.Run(ctx, id)
+		if err != nil {
+			return err
+		}
+		line := progress(run)
+		switch {
+		case bar:
+			fmt.Fprintf(w, "\r\x1b[K%s", line)
+		case line != last:
+			fmt.Fprintln(w, line)
+		}
+		last = line
+		if run.State != store.RunRunning {
+			if bar {
+				fmt.Fprintln(w)
+			}
+			if run.State != store.RunDone {
+				return fmt.Errorf("the run ended as %s: %s", run.State, run.Note)
+			}
+			return nil
+		}
+		if waitFor(ctx, 500*time.Millisecond) != nil {
+			fmt.Fprintln(w, "\nstill under way; `gapless backfill` with the same days shows it again")
+			return nil
+		}
+	}
+}
+
+// progress is a bar, where it is known of how many orders, and a note.
+func progress(r store.Run) string {
+	const width = 30
+	if r.Total == 0 {
+		return fmt.Sprintf("%d orders. %s", r.Done, r.Note)
+	}
+	full := int(min(r.Done, r.Total) * width / r.Total)
+	return fmt.Sprintf("[%s%s] %d of %d orders. %s", strings.Repeat("#", full), strings.Repeat(" ", width-full), r.Done, r.Total, r.Note)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
