@@ -63,6 +63,7 @@ type commands struct {
 	Backfill backfillCommand `cmd:"" help:"Bring in orders of the past, from a day on."`
 	Token    tokenCommand    `cmd:"" help:"Add, list and remove API tokens."`
 	Backup   backupCommand   `cmd:"" help:"Write a consistent, verified copy of a running store."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in the store's place."`
 	Version  versionCommand  `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
 }
 
