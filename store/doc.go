@@ -5,7 +5,7 @@
 //	events ── bodies          what was heard, as it came; append-only
 //	   │
 //	   ▼ intake (a cursor in meta, never skipping an id)
-//	orders                    the newest version of each order
+//	orders ── contents        the newest version of each order
 //	   │ refetches            orders whose version is in doubt, to be asked for by id
 //	   ▼
 //	deliveries                one row per (shop, order, erp): wanted and held
@@ -14,6 +14,11 @@
 //	attempts ── outcomes ── transcripts    each call to an ERP: intent, result, wording
 //
 //	decisions                 why each of these steps went as it did
+//
+//	runs                      comparisons, polls that found something, backfills
+//	gaps ── gap_steps         what differs between Shopify, this store and the ERP
+//	reports                   each shop's day, frozen, and what amends it
+//	letters                   what people are to be told, until it is sent
 //
 // # The states of a delivery
 //
@@ -30,6 +35,16 @@
 //
 // The schema refuses every other state, a delivered row that does not hold what
 // is wanted, a parked one without a reason, an excluded one without its rule.
+//
+// # The states of a gap
+//
+//	found ──► open ──something is set in motion──► healing
+//	           │ ▲                                    │ the ERP was asked, and shows it right
+//	 a person  ▼ │ it is about something new          ▼
+//	        ignored                                closed ── the very same fault is back ──► open
+//
+// An order has one live gap of a kind at most. Nothing but an answer of the ERP
+// itself closes an order's gap.
 //
 // # Durability
 //

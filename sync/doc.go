@@ -10,6 +10,15 @@
 //	    deliver.go       ▼  wanted ≠ held
 //	      rules ─► mapping ─► look up ─► intent ─► call ─► one change of state
 //
+// Beside this walk, what proves that it has missed nothing:
+//
+//	signs.go ──► pace.go      hints at lost webhooks bring the next poll forward
+//	reconcile.go              Shopify, store and ERP over a window: merged by order
+//	                          (compare.go, spool.go), judged one by one (verdict.go)
+//	gaps.go                   what differs: why, what mends it, seen healed in the ERP
+//	daily.go                  the balance of each shop's day, frozen; letters.go sends it
+//	backfill.go               orders of the past
+//
 // Every arrow is a step: a method of Engine that does one bounded piece of work
 // and returns. Run drives the steps from goroutines that wait for the store to
 // change or for a moment to come; a test can drive them one by one.
