@@ -123,6 +123,7 @@ func (e *Engine) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover deliveries that were cut off: %w", err)
 	}
+	e.unpurged.Store(true) // the last owner may have died before it purged
 	if freed > 0 {
 		e.log.Info("deliveries were cut off when Gapless last stopped; those that may have reached the ERP are looked up there first", "deliveries", freed)
 	}
