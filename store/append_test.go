@@ -143,7 +143,7 @@ func TestAChangeThatFailsTakesBackItsOwnWritesOnly(t *testing.T) {
 func TestPendingEventsComeWithoutABodyThatIsGoneOrDamaged(t *testing.T) {
 	s := open(t)
 	gone, damaged, whole := appended(t, s, "a"), appended(t, s, "b"), appended(t, s, "c")
-	require.NoError(t, s.ForgetBody(t.Context(), gone.ID))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Forget: []int64{gone.ID}}))
 	_, err := second(t, s.path).Exec(`UPDATE bodies SET body = x'ff00' WHERE event_id = $1`, damaged.ID)
 	require.NoError(t, err)
 

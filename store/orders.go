@@ -68,7 +68,6 @@ type Intake struct {
 	Forget      []int64 // events whose body must not be kept
 	Deleted     []OrderKey
 	Uninstalled []string // shops
-	Redactions  []Redaction
 	Decisions   []Decision
 	Heard       map[Heard]int64 // webhooks among them
 }
@@ -128,11 +127,6 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 		for _, d := range in.Decisions {
 			if err := decide(t, d); err != nil {
 				return err
-			}
-		}
-		for _, r := range in.Redactions { // after the decisions, by which it finds the events of an order
-			if err := s.redact(t, r, in.At); err != nil {
-				return fmt.Errorf("redact: %w", err)
 			}
 		}
 		return t.exec(`INSERT INTO meta (key, value) VALUES ('intake', CAST($1 AS TEXT))

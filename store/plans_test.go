@@ -78,8 +78,9 @@ func writeEverything(t *testing.T, s *Store) {
 	answers["an answer"](t, s, *r.Refetch)
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{
 		At: noon, Through: 1, Forget: []int64{1}, Deleted: []OrderKey{c.OrderKey}, Uninstalled: []string{"acme"},
-		Redactions: []Redaction{{Shop: "acme", CustomerID: 7, OrderIDs: []int64{1}, Redact: withoutPerson}},
 	}))
+	redact(t, s, Redaction{CustomerID: 7, OrderIDs: []int64{1}})
+	redact(t, s, Redaction{WholeShop: true})
 	_, err := s.Replay(t.Context(), []DeliveryKey{c.DeliveryKey}, "ann")
 	require.NoError(t, err)
 	_, err = s.Recover(t.Context(), true)

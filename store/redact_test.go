@@ -106,10 +106,18 @@ func blobs(t *testing.T, s *Store, table, column string) (all [][]byte) {
 	return all
 }
 
+// redact does what intake does with a request to forget people.
 func redact(t *testing.T, s *Store, r Redaction) {
 	t.Helper()
-	r.Shop, r.Redact = "acme", withoutPerson
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon.Add(time.Hour), Redactions: []Redaction{r}}))
+	r.Shop = "acme"
+	if r.Redact == nil {
+		r.Redact = withoutPerson
+	}
+	if r.EventID == 0 {
+		r.EventID = appended(t, s, "request-"+noiseText(8)).ID
+	}
+	require.NoError(t, s.Redact(t.Context(), r))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: s.now(), Through: r.EventID, Forget: []int64{r.EventID}}))
 	require.NoError(t, s.Purge(t.Context()))
 }
 
@@ -121,7 +129,8 @@ func requireRedacted(t *testing.T, s *Store, want map[Person]bool) {
 }
 
 func TestOfARedactedCustomerNoByteIsLeftAndOfOthersAllIs(t *testing.T) {
-	s := open(t)
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
 	gone, stays := somebody(), somebody()
 	for id := int64(1); id <= 40; id += 2 {
 		buy(t, s, 7, id, gone, 3)
@@ -134,6 +143,7 @@ func TestOfARedactedCustomerNoByteIsLeftAndOfOthersAllIs(t *testing.T) {
 	require.Equal(t, everywhere, found(t, s, gone))
 	before := stored(t, s, 1)
 
+	clock.at = noon.Add(time.Hour)
 	redact(t, s, Redaction{CustomerID: 7})
 	require.Empty(t, found(t, s, gone))
 	delete(everywhere, "file-wal")
@@ -181,34 +191,119 @@ func TestTheRequestItselfGoesToo(t *testing.T) {
 	require.Empty(t, found(t, s, p))
 }
 
-func TestEventsDecidedTogetherWithARedactionLoseTheirBodies(t *testing.T) {
-	s := open(t)
-	p := somebody()
-	e := webhook("a")
-	e.Body = []byte(`{"customer":{"email":"` + p.Email + `"}}`)
-	_, err := s.Append(t.Context(), e)
-	require.NoError(t, err)
-	w := order(1, 1)
-	w.CustomerID, w.Content = 7, e.Body
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{
-		At: noon, Through: e.ID, Orders: []Wanted{w},
-		Decisions:  []Decision{{At: noon, Shop: "acme", OrderID: 1, EventID: e.ID, Step: "intake", Outcome: "new"}},
-		Redactions: []Redaction{{Shop: "acme", CustomerID: 7, Redact: withoutPerson}},
-	}))
-	require.NoError(t, s.Purge(t.Context()))
-	require.Empty(t, found(t, s, p))
-}
-
 func TestContentThatCannotBeRedactedGoesAltogether(t *testing.T) {
 	s := open(t)
 	p := somebody()
 	buy(t, s, 7, 1, p, 1)
 	broken := func([]byte) ([]byte, error) { return nil, errors.New("not an order") }
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Redactions: []Redaction{{Shop: "acme", CustomerID: 7, Redact: broken}}}))
-	require.NoError(t, s.Purge(t.Context()))
+	redact(t, s, Redaction{CustomerID: 7, Redact: broken})
 	require.Empty(t, found(t, s, p))
 	require.Empty(t, stored(t, s, 1).Content)
 	require.Equal(t, "v1", stored(t, s, 1).Version)
+}
+
+func TestACallUnderWayWhileItsOrderIsRedactedLeavesNoTranscript(t *testing.T) {
+	s := open(t)
+	p := somebody()
+	w := order(1, 1)
+	w.CustomerID, w.Content = 7, []byte(`{}`)
+	intake(t, s, w)
+	c := claimed(t, s)
+	a := begun(t, s, c)
+	redact(t, s, Redaction{CustomerID: 7})
+	r := settle(c, StateDelivered)
+	r.AttemptID, r.Outcome = a.ID, &Outcome{Result: "created", EndedAt: noon, Exchanges: json.RawMessage(`["` + p.Email + `"]`)}
+	require.NoError(t, s.Settle(t.Context(), r))
+	require.Equal(t, StateDelivered, delivery(t, s, 1).State)
+	require.Empty(t, found(t, s, p))
+}
+
+// crowd brings n orders of customer 7 and their events into the store.
+func crowd(t *testing.T, s *Store, p person, n int) {
+	t.Helper()
+	content, err := json.Marshal(map[string]any{"customer": p})
+	require.NoError(t, err)
+	require.NoError(t, s.writer.apply(t.Context(), 0, func(x *tx) error {
+		for id := range int64(n) {
+			e := webhook("")
+			e.ID = id + 1
+			if err := s.writer.insert(e, s.codec.pack(content)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for first := int64(1); first <= int64(n); first += 1000 {
+		in := Intake{At: noon, Through: min(first+999, int64(n))}
+		for id := first; id <= in.Through; id++ {
+			w := order(id, 1)
+			w.CustomerID, w.Content, w.EventID = 7, content, id
+			in.Orders = append(in.Orders, w)
+			in.Decisions = append(in.Decisions, Decision{At: noon, Shop: "acme", OrderID: id, EventID: id, Step: "intake", Outcome: "new"})
+		}
+		require.NoError(t, s.ApplyIntake(t.Context(), in))
+	}
+}
+
+func TestWebhooksAreStoredWhileManyOrdersAreRedacted(t *testing.T) {
+	const orders = 20_000
+	s := open(t)
+	p := somebody()
+	crowd(t, s, p, orders)
+	other, met := second(t, s.path), 0
+	redact(t, s, Redaction{WholeShop: true, Redact: func(content []byte) ([]byte, error) {
+		if met%5000 == redactSlice/2 { // in the midst of a slice
+			appended(t, s, fmt.Sprint("meanwhile-", met))
+			require.Equal(t, met/redactSlice*redactSlice, one[int](t, other, `SELECT count(*) FROM orders WHERE redacted_at > 0`))
+		}
+		met++
+		return withoutPerson(content)
+	}})
+	require.Equal(t, orders, met)
+	require.Empty(t, found(t, s, p))
+	events, err := s.PendingEvents(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, events, 4, "what came after the request waits for its decision")
+}
+
+func TestARedactionThatIsCutOffAnywhereGoesOnWhereItWas(t *testing.T) {
+	const orders = redactSlice*2 + 50
+	for name, r := range map[string]Redaction{"of a shop": {WholeShop: true}, "of a customer": {CustomerID: 7}} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			p := somebody()
+			crowd(t, s, p, orders)
+			for i := range redactSlice + 50 { // bodies of which it is not known whose they are
+				e := webhook(fmt.Sprint("odd-", i))
+				if r.WholeShop {
+					e.Body = []byte("<html>" + p.Email)
+				}
+				_, err := s.Append(t.Context(), e)
+				require.NoError(t, err)
+			}
+			r.EventID = appended(t, s, "request").ID
+
+			var copies []string // of each commit
+			s.writer.committed = func(Topic) { copies = append(copies, crash(t, s)) }
+			redact(t, s, r)
+			require.Greater(t, len(copies), orders/redactSlice+1)
+
+			for i, path := range copies[:len(copies)-1] { // with the last one, all is done
+				s := open(t, at(path))
+				requireRedacted(t, s, map[Person]bool{{"acme", 7}: true})
+				pending, err := s.PendingEvents(t.Context(), 1000)
+				require.NoError(t, err)
+				require.Equal(t, r.EventID, pending[len(pending)-1].ID, "it is still to be decided")
+				require.NotEmpty(t, pending[len(pending)-1].Body)
+				left := 0
+				r.Redact = func(content []byte) ([]byte, error) { left++; return withoutPerson(content) }
+				redact(t, s, r)
+				require.Equal(t, max(0, orders-i*redactSlice), left, "orders left after %d writes", i)
+				require.Empty(t, found(t, s, p))
+				stop(t, s)
+			}
+		})
+	}
 }
 
 func TestOldBodiesAndTranscriptsGoOnceIntakeHasSeenThem(t *testing.T) {

@@ -166,6 +166,7 @@ func (e *Engine) Recover(ctx context.Context) error {
 			}
 		}
 	}
+	e.unpurged.Store(true) // the last owner may have died before it purged
 	if freed > 0 {
 		e.log.Info("deliveries were cut off when Gapless last stopped; those that may have reached the ERP are looked up there first", "deliveries", freed)
 	}

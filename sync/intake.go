@@ -3,8 +3,7 @@ package ordersync
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"slices"
 	"time"
 
 	"gapless/shopify"
@@ -33,24 +32,26 @@ func (e *Engine) intakeAll(ctx context.Context) time.Duration {
 }
 
 // Intake decides the next events and returns how many they were. Several
-// updates of one order among them become one.
+// updates of one order among them become one. A redaction is decided alone:
+// what comes before it is stored first, what follows finds it done.
 func (e *Engine) Intake(ctx context.Context) (int, error) {
 	events, err := e.store.PendingEvents(ctx, intakeBatch)
 	if err != nil || len(events) == 0 {
 		return 0, err
 	}
+	heard := hearAll(events)
+	if at := slices.IndexFunc(heard, message.redacts); at == 0 {
+		return 1, e.redact(ctx, events[0], heard[0])
+	} else if at > 0 {
+		events = events[:at]
+	}
 	b := &batch{engine: e, at: e.now(), wanted: map[store.OrderKey]*store.Wanted{}, asked: map[store.OrderKey]bool{}, late: map[string]bool{}}
 	b.Heard = map[store.Heard]int64{}
-	heard := hearAll(events)
 	if err := b.recall(ctx, events, heard); err != nil {
 		return 0, err
 	}
 	for i, ev := range events {
 		b.decide(ev, heard[i])
-		if len(b.Redactions) > 0 {
-			events = events[:i+1] // what follows must find the redaction done
-			break
-		}
 	}
 	b.Through, b.At = events[len(events)-1].ID, b.at
 	for _, w := range b.wanted {
@@ -61,10 +62,6 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	}
 	e.metrics.intake(len(events), len(b.Orders))
 	b.sign()
-	if len(b.Redactions) > 0 {
-		e.unpurged.Store(true)
-		e.purge(ctx)
-	}
 	return len(events), nil
 }
 
@@ -95,6 +92,7 @@ func (b *batch) recall(ctx context.Context, events []store.Event, heard []messag
 		if id := heard[i].OrderID; id != 0 {
 			keys = append(keys, store.OrderKey{Shop: ev.Shop, ID: id})
 		}
+		people = append(people, everybody(ev))
 		if o := heard[i].Order; o != nil {
 			people = append(people, buyer(ev, o))
 		}
@@ -106,9 +104,11 @@ func (b *batch) recall(ctx context.Context, events []store.Event, heard []messag
 	return err
 }
 
+func everybody(ev store.Event) store.Person { return store.Person{Shop: ev.Shop} }
+
 func buyer(ev store.Event, o *shopify.Order) store.Person {
 	if o.Customer == nil {
-		return store.Person{Shop: ev.Shop}
+		return everybody(ev)
 	}
 	return store.Person{Shop: ev.Shop, CustomerID: o.Customer.ID}
 }
@@ -118,7 +118,7 @@ func (b *batch) decide(ev store.Event, m message) {
 		b.Heard[store.Heard{Shop: ev.Shop, Hour: ev.ReceivedAt.Truncate(time.Hour)}]++
 	}
 	key := store.OrderKey{Shop: ev.Shop, ID: m.OrderID}
-	if !b.latest[key].RedactedAt.IsZero() {
+	if !b.latest[key].RedactedAt.IsZero() || b.redacted[everybody(ev)] {
 		b.Forget = append(b.Forget, ev.ID)
 	}
 	switch {
@@ -136,8 +136,6 @@ func (b *batch) decide(ev store.Event, m message) {
 	case m.Kind == shopify.KindUninstalled:
 		b.Uninstalled = append(b.Uninstalled, ev.Shop)
 		b.note(ev, store.OrderKey{Shop: ev.Shop}, "uninstalled", "the app was removed from the shop; nothing more can be asked or heard until it is installed again")
-	case m.Kind == shopify.KindRedactCustomer, m.Kind == shopify.KindRedactShop:
-		b.redact(ev, m)
 	case m.Kind == shopify.KindDataRequest:
 		b.note(ev, store.OrderKey{Shop: ev.Shop}, "data request", "a customer asks which data is kept; answer within 30 days")
 	case m.Kind == shopify.KindBulkFinished:
@@ -238,22 +236,4 @@ func (b *batch) doubt(ev store.Event, key store.OrderKey, outcome, why string) {
 
 func (b *batch) note(ev store.Event, key store.OrderKey, outcome, detail string) {
 	b.Decisions = append(b.Decisions, store.Decision{At: b.at, Shop: ev.Shop, OrderID: key.ID, EventID: ev.ID, Step: "intake", Outcome: outcome, Detail: detail})
-}
-
-func (b *batch) redact(ev store.Event, m message) {
-	b.Redactions = append(b.Redactions, store.Redaction{
-		Shop: ev.Shop, WholeShop: m.Kind == shopify.KindRedactShop, CustomerID: m.Redact.CustomerID, OrderIDs: m.Redact.OrderIDs,
-		EventID: ev.ID, Redact: redactContent,
-	})
-	b.Decisions = append(b.Decisions, store.Decision{At: b.at, Shop: ev.Shop, EventID: ev.ID, Step: "redact", Outcome: string(m.Kind), Detail: "personal data removed"})
-}
-
-// redactContent takes the personal fields out of a stored order.
-func redactContent(content []byte) ([]byte, error) {
-	var o shopify.Order
-	if err := json.Unmarshal(content, &o); err != nil {
-		return nil, fmt.Errorf("read a stored order: %w", err)
-	}
-	o.Redact()
-	return json.Marshal(&o)
 }

@@ -120,6 +120,8 @@ func TestARedactedShopIsForgotten(t *testing.T) {
 	a.forgotten(k, email)
 	a.tell("orders/updated", body)
 	a.forgotten(k, email)
+	a.tell("orders/updated", []byte("<html>"+email))
+	a.forgotten(k, email)
 }
 
 func TestADataRequestIsKeptForAPersonToAnswer(t *testing.T) {

@@ -24,10 +24,11 @@ var disturbed int // turns that were taken as they were
 func turn(b *testing.B, p *process, pool []webhook, n int, d time.Duration) (l load) {
 	b.Helper()
 	for range turnsMost {
-		others := p.others(b)
+		others, spent := p.others(b), p.processor(b)
 		began := time.Now()
 		l = drive(b, p.address, pool, n, d)
 		took := time.Since(began).Seconds() * float64(runtime.NumCPU())
+		l.cost = (p.processor(b) - spent) / time.Duration(l.n)
 		if (p.others(b)-others)/took < othersMost {
 			return l
 		}
@@ -41,10 +42,17 @@ func turn(b *testing.B, p *process, pool []webhook, n int, d time.Duration) (l l
 func (p *process) others(b *testing.B) float64 {
 	b.Helper()
 	all := fields(b, "/proc/stat")
-	its := fields(b, fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
-	const hertz = 100 // of the kernel's counters
 	user, nice, system, steal := all[1], all[2], all[3], all[8]
-	return (number(user)+number(nice)+number(system)+number(steal)-number(its[13])-number(its[14]))/hertz - processor(b).Seconds()
+	return (number(user)+number(nice)+number(system)+number(steal))/hertz - p.processor(b).Seconds() - processor(b).Seconds()
+}
+
+const hertz = 100 // of the kernel's counters
+
+// processor is how much processor time p has spent.
+func (p *process) processor(b *testing.B) time.Duration {
+	b.Helper()
+	its := fields(b, fmt.Sprintf("/proc/%d/stat", p.Process.Pid))
+	return time.Duration((number(its[13]) + number(its[14])) / hertz * float64(time.Second))
 }
 
 // processor is how much processor time this program has spent.

@@ -78,16 +78,17 @@ func (m measured) table() {
 	for _, n := range connections {
 		for _, name := range names {
 			turns := m[cell{name, n}]
-			fmt.Printf("%3d connections  %-8s %s/s  of the ceiling %s  p50 %s ms  p99 %s ms\n", n, name,
+			fmt.Printf("%3d connections  %-8s %s/s  of the ceiling %s  p50 %s ms  p99 %s ms  processor %s us\n", n, name,
 				spread(of(turns, func(l load) float64 { return l.rate }), "%6.0f"),
 				spread(each(turns, m[cell{"ceiling", n}], rateRatio), "%.2f"),
-				spread(of(turns, load.p50ms), "%.2f"), spread(of(turns, load.p99ms), "%.1f"))
+				spread(of(turns, load.p50ms), "%.2f"), spread(of(turns, load.p99ms), "%.1f"), spread(of(turns, load.costUs), "%.0f"))
 		}
 	}
 }
 
-func (l load) p50ms() float64 { return l.p50.Seconds() * 1e3 }
-func (l load) p99ms() float64 { return l.p99.Seconds() * 1e3 }
+func (l load) p50ms() float64  { return l.p50.Seconds() * 1e3 }
+func (l load) costUs() float64 { return l.cost.Seconds() * 1e6 }
+func (l load) p99ms() float64  { return l.p99.Seconds() * 1e3 }
 
 // slower is by how many seconds a answers later than b.
 func slower(a, b load) float64 { return (a.p50 - b.p50).Seconds() }

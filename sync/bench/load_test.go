@@ -80,6 +80,7 @@ type load struct {
 	n        int
 	rate     float64 // requests a second
 	p50, p99 time.Duration
+	cost     time.Duration // processor time of the server, a request
 }
 
 // drive posts webhooks over n connections at once for d. It writes prepared
@@ -108,7 +109,7 @@ func drive(t testing.TB, address string, pool []webhook, n int, d time.Duration)
 	passed := time.Since(began)
 	require.NoError(t, failed)
 	slices.Sort(took)
-	return load{len(took), float64(len(took)) / passed.Seconds(), took[len(took)/2], took[len(took)*99/100]}
+	return load{n: len(took), rate: float64(len(took)) / passed.Seconds(), p50: took[len(took)/2], p99: took[len(took)*99/100]}
 }
 
 // post sends one webhook after the other until end, and returns how long each took.
