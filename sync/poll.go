@@ -19,15 +19,17 @@ const (
 // PollResult is what one poll saw.
 type PollResult struct {
 	From, To time.Time
-	Seen     int // orders Shopify says changed
-	Fetched  int // of them, those that we did not know or knew older
+	Seen     int       // orders Shopify says changed
+	Fetched  int       // of them, those that we did not know or knew older
+	Newest   time.Time // of the changes seen so far, by Shopify's clock
 }
 
 // Poll asks a shop which orders changed since the last poll, in light pages,
 // and has those fetched that are new or newer than what is known. The window
 // overlaps the last one, because Shopify's search lags behind its writes. The
-// cursor moves only when everything seen is durable. A window with more orders
-// than Shopify lists at once is taken in slices.
+// cursor moves only when everything seen is durable, and only to the newest
+// change seen: that is Shopify's own time, and ours may be ahead of it. A window
+// with more orders than Shopify lists at once is taken in slices.
 func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	state, err := e.store.Shop(ctx, name)
 	if err != nil {
@@ -39,9 +41,9 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 		from = now
 	}
 	from = from.Add(-e.shops[name].PollOverlap)
-	result := PollResult{From: from, To: now}
+	result := PollResult{From: from, To: now, Newest: from}
 	for to := now; from.Before(now); {
-		slice, err := e.pollSlice(ctx, name, from, to)
+		slice, err := e.pollSlice(ctx, name, from, to, result.Newest)
 		if errors.Is(err, shopify.ErrWindowTooLarge) && to.Sub(from) > 2*time.Second {
 			to = from.Add(to.Sub(from) / 2)
 			continue
@@ -51,26 +53,32 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 		}
 		result.Seen += slice.Seen
 		result.Fetched += slice.Fetched
+		result.Newest = slice.Newest
 		from, to = to, now
 	}
 	return result, nil
 }
 
-// pollSlice polls one window and moves the cursor to its end.
-func (e *Engine) pollSlice(ctx context.Context, name string, from, to time.Time) (PollResult, error) {
-	result := PollResult{From: from, To: to}
+// pollSlice polls one window and moves the cursor to the newest change in it.
+func (e *Engine) pollSlice(ctx context.Context, name string, from, to, newest time.Time) (PollResult, error) {
+	result := PollResult{From: from, To: to, Newest: newest}
 	var newer []store.Refetch
 	err := e.shops[name].Client.OrdersUpdated(ctx, from, to, shopify.Poll, func(page []shopify.OrderHead) error {
 		found, err := e.newer(ctx, name, page)
 		newer = append(newer, found...)
 		result.Seen += len(page)
+		for _, head := range page {
+			if head.UpdatedAt.After(result.Newest) {
+				result.Newest = head.UpdatedAt
+			}
+		}
 		return err
 	})
 	if err != nil {
 		return result, err
 	}
 	result.Fetched = len(newer)
-	return result, e.store.Polled(ctx, name, to, newer, "")
+	return result, e.store.Polled(ctx, name, result.Newest, newer, "")
 }
 
 // pollFailed notes why; the cursor stays.
