@@ -227,11 +227,22 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 		return a.absent()
 	case len(live) == 1 && a.holds(live[0]):
 		return a.delivered(live[0].ID, amountText(live[0].Total))
-	case len(live) == 1 && newerVersion(live[0].Version, a.doc.Version) && a.rule == nil:
-		return a.behind(live[0].Version)
+	case a.newerThere(found) != "" && a.rule == nil:
+		return a.behind(a.newerThere(found))
 	}
 	a.doc.Exists = true
 	return nil
+}
+
+// newerThere is the version of a document that knows the order newer than we
+// do, or "". A cancelled one counts: the order may have been cancelled since.
+func (a *attempt) newerThere(found []erp.Found) string {
+	for _, f := range found {
+		if newerVersion(f.Version, a.doc.Version) {
+			return f.Version
+		}
+	}
+	return ""
 }
 
 // holds says that a live document is what the order should be: its version, its

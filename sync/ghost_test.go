@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"gapless/erp"
 	"gapless/erp/erptest"
+	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
 
@@ -220,6 +222,29 @@ func TestAnERPThatKnowsANewerVersionIsBelievedUntilShopifyWasAsked(t *testing.T)
 		for _, v := range a.versions(k)[1:] {
 			require.Equal(t, a.told(k).Version(), v, "the older version never went over the newer")
 		}
+	})
+}
+
+// The newer version may be the order's cancellation.
+func TestACancelledDocumentThatIsNewerIsNotBroughtBackToLife(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		backup := filepath.Join(t.TempDir(), "copy.db")
+		require.NoError(t, a.store.Backup(t.Context(), backup))
+		a.pass(time.Minute)
+		require.True(t, a.shop.Apply(k.ID, shopifytest.DoCancel))
+		a.settleLater(time.Minute)
+		require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+
+		a.reopen(backup)
+		a.replay(k)
+		a.send()
+		require.Empty(t, a.erp.Live(ref("acme", k.ID)), "the older version was not sent over the newer")
+		require.Contains(t, a.delivery(k).Reason, "newer version")
+		a.refetch()
+		a.settleLater(time.Minute)
+		a.judge()
 	})
 }
 
