@@ -318,8 +318,16 @@ func (a *attempt) absent() *store.Settle {
 }
 
 // behind says that the ERP knows the order newer than we do: the store was
-// restored from a backup, or its webhooks were lost. Shopify tells what is true.
+// restored from a backup, or its webhooks were lost. Shopify tells what is true,
+// and unless it does so soon a person must: the order may be deleted there.
 func (a *attempt) behind(version string) *store.Settle {
+	const asked = 10
+	if a.claim.Tries >= asked {
+		return a.park("deliver", &erp.Problem{
+			Reason: "the ERP holds a newer version (" + version + ") than Shopify tells of", Field: "updated_at",
+			Hint: "see whether the order still exists in Shopify; correct or cancel the ERP's document " + a.doc.Ref + ", then replay the order",
+		})
+	}
 	now := a.engine.now()
 	s := a.as(store.StateDue)
 	s.Verify, s.Present, s.Ambiguous = true, true, false

@@ -248,6 +248,35 @@ func TestACancelledDocumentThatIsNewerIsNotBroughtBackToLife(t *testing.T) {
 	})
 }
 
+// Somebody deleted the document, and the order's next change finds that out.
+func TestAChangeOfADocumentThatIsGoneLooksItUpAndMakesItAnew(t *testing.T) {
+	a := build(t, in(erp.TierB))
+	k := a.place()
+	require.True(t, a.erp.Remove(ref("acme", k.ID)))
+	a.change(k, "tag")
+	a.hear()
+	a.send()
+	require.Equal(t, store.StateUnknown, a.delivery(k).State)
+	a.settleLater(2 * longest)
+	a.judge()
+}
+
+// Shopify can't say more of an order that was deleted there.
+func TestAVersionThatShopifyNeverTellsOfParksForAPerson(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.enterUpdate(k, epoch.AddDate(1, 0, 0).Format(time.RFC3339)+"/0badf00d")
+	a.deliverWebhooksNot()
+	a.shop.Delete(k.ID)
+	a.replay(k)
+	a.settleLater(time.Hour)
+	d := a.delivery(k)
+	require.Equal(t, store.StateParked, d.State)
+	require.Contains(t, d.Reason, "newer version")
+	require.Contains(t, d.Hint, ref("acme", k.ID))
+	require.Equal(t, 1, a.writes(k))
+}
+
 func TestADocumentThatTheERPLostIsMadeAnewOnReplay(t *testing.T) {
 	a := build(t, setup{})
 	k := a.place()
