@@ -14,7 +14,7 @@ type Shop struct {
 	UninstalledAt  time.Time // zero: the app is installed
 	SubscribedAt   time.Time // when its webhook subscriptions were last seen whole
 	SubscribeError string
-	PollCursor     time.Time // every change before it has been seen
+	PollCursor     time.Time // the newest change that a poll has seen, by Shopify's clock
 	PolledAt       time.Time
 	PollError      string
 	Timezone       string    // IANA; empty: not told yet

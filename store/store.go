@@ -33,6 +33,9 @@ type Options struct {
 	MaxBytes int64
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Step is for simulations: whoever writes calls it in its own goroutine,
+	// before the write is queued and again when it is done. It need not return.
+	Step func(done bool)
 }
 
 // ErrLocked says that another process owns the database.
@@ -123,6 +126,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Step == nil {
+		o.Step = func(bool) {}
 	}
 	return o
 }

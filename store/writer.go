@@ -69,6 +69,7 @@ type writer struct {
 	written   atomic.Int64 // bytes, roughly, since the WAL was last moved into the database
 	between   sync.Mutex   // held during a group; the checkpointer takes it to find the WAL at rest
 	committed func(Topic)  // called after each group
+	step      func(bool)   // Options.Step
 }
 
 func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)) (*writer, error) {
@@ -84,6 +85,7 @@ func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)
 		stop:      make(chan struct{}),
 		finished:  make(chan struct{}),
 		committed: committed,
+		step:      o.Step,
 	}
 	if w.dedup, err = loadDedupe(ctx, conn, o.Guest); err != nil {
 		return nil, err
@@ -96,6 +98,8 @@ func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)
 // a full queue is ErrBusy at once; otherwise it waits for room until ctx ends.
 // Once queued it is not given up: the caller learns what really happened.
 func (w *writer) submit(ctx context.Context, x *write, wait bool) error {
+	w.step(false)
+	defer w.step(true)
 	x.done = make(chan struct{})
 	if w.bytes.Add(x.size) > w.maxBytes && !wait {
 		w.bytes.Add(-x.size)

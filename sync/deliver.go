@@ -233,11 +233,22 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 		s := a.delivered(live[0].ID, amountText(live[0].Total))
 		s.WrittenAt = live[0].UpdatedAt
 		return s
-	case len(live) == 1 && newerVersion(live[0].Version, a.doc.Version) && a.rule == nil:
-		return a.behind(live[0].Version)
+	case a.newerThere(found) != "" && a.rule == nil:
+		return a.behind(a.newerThere(found))
 	}
 	a.doc.Exists = true
 	return nil
+}
+
+// newerThere is the version of a document that knows the order newer than we
+// do, or "". A cancelled one counts: the order may have been cancelled since.
+func (a *attempt) newerThere(found []erp.Found) string {
+	for _, f := range found {
+		if newerVersion(f.Version, a.doc.Version) {
+			return f.Version
+		}
+	}
+	return ""
 }
 
 // holds says that a live document is what the order should be: its version, its
@@ -313,8 +324,16 @@ func (a *attempt) absent() *store.Settle {
 }
 
 // behind says that the ERP knows the order newer than we do: the store was
-// restored from a backup, or its webhooks were lost. Shopify tells what is true.
+// restored from a backup, or its webhooks were lost. Shopify tells what is true,
+// and unless it does so soon a person must: the order may be deleted there.
 func (a *attempt) behind(version string) *store.Settle {
+	const asked = 10
+	if a.claim.Tries >= asked {
+		return a.park("deliver", &erp.Problem{
+			Reason: "the ERP holds a newer version (" + version + ") than Shopify tells of", Field: "updated_at",
+			Hint: "see whether the order still exists in Shopify; correct or cancel the ERP's document " + a.doc.Ref + ", then replay the order",
+		})
+	}
 	now := a.engine.now()
 	s := a.as(store.StateDue)
 	s.Verify, s.Present, s.Ambiguous = true, true, false

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"gapless/erp"
 	"gapless/erp/erptest"
+	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
 
@@ -221,6 +223,58 @@ func TestAnERPThatKnowsANewerVersionIsBelievedUntilShopifyWasAsked(t *testing.T)
 			require.Equal(t, a.told(k).Content().Version, v, "the older version never went over the newer")
 		}
 	})
+}
+
+// The newer version may be the order's cancellation.
+func TestACancelledDocumentThatIsNewerIsNotBroughtBackToLife(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		backup := filepath.Join(t.TempDir(), "copy.db")
+		require.NoError(t, a.store.Backup(t.Context(), backup))
+		a.pass(time.Minute)
+		require.True(t, a.shop.Apply(k.ID, shopifytest.DoCancel))
+		a.settleLater(time.Minute)
+		require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+
+		a.reopen(backup)
+		a.replay(k)
+		a.send()
+		require.Empty(t, a.erp.Live(ref("acme", k.ID)), "the older version was not sent over the newer")
+		require.Contains(t, a.delivery(k).Reason, "newer version")
+		a.refetch()
+		a.settleLater(time.Minute)
+		a.judge()
+	})
+}
+
+// Somebody deleted the document, and the order's next change finds that out.
+func TestAChangeOfADocumentThatIsGoneLooksItUpAndMakesItAnew(t *testing.T) {
+	a := build(t, in(erp.TierB))
+	k := a.place()
+	require.True(t, a.erp.Remove(ref("acme", k.ID)))
+	a.change(k, "tag")
+	a.hear()
+	a.send()
+	require.Equal(t, store.StateUnknown, a.delivery(k).State)
+	a.settleLater(2 * longest)
+	a.judge()
+}
+
+// Shopify can't say more of an order that was deleted there.
+func TestAVersionThatShopifyNeverTellsOfParksForAPerson(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.enterUpdate(k, epoch.AddDate(1, 0, 0).Format(time.RFC3339)+"/0badf00d")
+	a.deliverWebhooksNot()
+	a.shop.Delete(k.ID)
+	a.replay(k)
+	a.settleLater(time.Hour)
+	d := a.delivery(k)
+	require.Equal(t, store.StateParked, d.State)
+	require.Contains(t, d.Reason, "newer version")
+	require.Contains(t, d.Hint, ref("acme", k.ID))
+	require.Equal(t, 1, a.writes(k))
 }
 
 func TestADocumentThatTheERPLostIsMadeAnewOnReplay(t *testing.T) {

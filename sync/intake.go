@@ -57,6 +57,7 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	for _, w := range b.wanted {
 		b.Orders = append(b.Orders, *w)
 	}
+	slices.SortFunc(b.Orders, func(x, y store.Wanted) int { return cmp.Compare(x.EventID, y.EventID) }) // what was heard first is due first
 	if err := e.store.ApplyIntake(ctx, b.Intake); err != nil {
 		return 0, err
 	}

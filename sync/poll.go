@@ -25,13 +25,15 @@ type PollResult struct {
 	Lost     int // of those, orders of which no webhook told in time: gaps
 	// Young are changes whose webhook may still be on its way; they are looked
 	// for again.
-	Young int
+	Young  int
+	Newest time.Time // of the changes seen, by Shopify's clock
 }
 
 // Poll asks a shop which orders changed since the last poll, in light pages,
 // and has those fetched that are new or newer than what is known. The window
 // overlaps the last one, because Shopify's search lags behind its writes. The
-// cursor moves only when everything seen is durable.
+// cursor moves only when everything seen is durable, and only to the newest
+// change seen: that is Shopify's own time, and ours may be ahead of it.
 func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	return e.poll(ctx, name, store.RunPoll)
 }
@@ -47,7 +49,8 @@ func (e *Engine) poll(ctx context.Context, name, foundBy string) (PollResult, er
 	if from.IsZero() { // the first poll looks back no further than the overlap; older orders come by backfill
 		from = now
 	}
-	p := &polling{Engine: e, shop: shop, foundBy: foundBy, PollResult: PollResult{From: from.Add(-shop.PollOverlap), To: now}}
+	from = from.Add(-shop.PollOverlap)
+	p := &polling{Engine: e, shop: shop, foundBy: foundBy, PollResult: PollResult{From: from, To: now, Newest: from}}
 	window := shopify.Window{By: shopify.ByUpdated, From: p.From, To: p.To}
 	if err := shop.Client.Orders(ctx, window, shopify.Poll, func(page []shopify.OrderHead) error { return p.page(ctx, page) }); err != nil {
 		return p.PollResult, e.pollFailed(ctx, name, err)
@@ -88,6 +91,7 @@ func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 	}
 	p.Seen += len(page)
 	for i, head := range page {
+		p.Newest = later(p.Newest, head.UpdatedAt)
 		have, seen := known[keys[i]]
 		switch {
 		case !seen || head.UpdatedAt.After(have.UpdatedAt):
@@ -132,5 +136,5 @@ func (p *polling) keep(ctx context.Context) error {
 	if _, err := p.store.FoundGaps(ctx, p.foundBy, p.lost...); err != nil {
 		return p.pollFailed(ctx, p.shop.Name, err)
 	}
-	return p.store.Polled(ctx, p.shop.Name, p.To, p.asks, "")
+	return p.store.Polled(ctx, p.shop.Name, p.Newest, p.asks, "")
 }

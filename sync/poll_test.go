@@ -100,6 +100,21 @@ func TestTheCursorMovesOnlyWithWhatWasSeen(t *testing.T) {
 	a.judge()
 }
 
+// While our clock is ahead, a poll asks for more than has happened. The cursor
+// must not go there, or what happens until then is never asked for.
+func TestAPollWithAClockThatIsAheadSkipsNothing(t *testing.T) {
+	a := build(t, setup{shop: shopifytest.Options{Faults: shopifytest.Faults{Drop: 1}}})
+	a.poll()
+	a.reconfigure(func(c *Config) { c.Now = func() time.Time { return a.Now().Add(time.Hour) } })
+	a.poll()
+	a.create()
+	a.pass(15 * time.Minute) // longer than windows overlap
+	a.reconfigure(func(c *Config) { c.Now = a.Now })
+	require.Equal(t, 1, a.poll().Fetched)
+	a.settle()
+	a.judge()
+}
+
 func TestSubscribeCreatesMendsAndRecords(t *testing.T) {
 	a := build(t, setup{})
 	changes, err := a.store.SubscriptionChanges(t.Context(), 100)

@@ -25,3 +25,13 @@ func TestARestoredBackupLooksUpFirst(t *testing.T) {
 	require.True(t, d.Verify)
 	require.Equal(t, store.StateDelivered, d.State)
 }
+
+// reopen goes on from a copy of the store.
+func (a *appliance) reopen(path string) {
+	a.Helper()
+	require.NoError(a, a.store.Close())
+	var err error
+	a.store, err = store.Open(a.Context(), store.Options{Path: path, Now: a.Now})
+	require.NoError(a, err)
+	a.reconfigure(func(*Config) {})
+}

@@ -123,6 +123,8 @@ func (a *Adapter) write(ctx context.Context, s step, doc erp.Document, t *erp.Tr
 		return a.confirm(ctx, s, doc, ans, t)
 	case ans.status == http.StatusConflict && s.create:
 		return a.conflict(ctx, doc, ans, t)
+	case (ans.status == http.StatusNotFound || ans.status == http.StatusGone) && !s.create:
+		return unknown("the ERP no longer has the document that was to change; somebody may have deleted it")
 	}
 	return a.refused(doc, ans)
 }

@@ -96,6 +96,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "unauthorized", answer: []string{"PUT 401 "}, want: erp.Retry, reason: "credentials"},
 		{name: "forbidden", answer: []string{"PUT 403 "}, want: erp.Retry, reason: "credentials"},
 		{name: "no such address", answer: []string{"PUT 404 "}, want: erp.Retry, reason: "order_path"},
+		{name: "a change of what is gone", doc: exists, answer: []string{"PUT 404 "}, want: erp.Unknown, reason: "no longer has the document"},
 		{name: "wrong method", answer: []string{"PUT 405 "}, want: erp.Retry, reason: "method"},
 		{name: "redirect", answer: []string{"PUT 308 "}, want: erp.Retry, reason: "redirects"},
 		{name: "request timeout", answer: []string{"PUT 408 "}, want: erp.Retry},
