@@ -163,9 +163,9 @@ func TestABrokenDownloadIsReadAgain(t *testing.T) {
 		"never begun": func(http.ResponseWriter) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			calls := 0
+			var calls atomic.Int32
 			client, clock, o := storage(t, func(w http.ResponseWriter, r *http.Request) {
-				if calls++; calls < 3 {
+				if calls.Add(1) < 3 {
 					fault(w)
 					return
 				}
@@ -196,9 +196,9 @@ func mustFirst(t *testing.T) []byte {
 }
 
 func TestADownloadThatStandsStillIsReadAgain(t *testing.T) {
-	calls := 0
+	var calls atomic.Int32
 	client, _, o := storage(t, func(w http.ResponseWriter, r *http.Request) {
-		if calls++; calls > 1 {
+		if calls.Add(1) > 1 {
 			serving(wholeFile)(w, r)
 			return
 		}

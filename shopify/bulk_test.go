@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ func operationNode(id int, status string, w Window) string {
 type bulkShop struct {
 	known   []string
 	start   func(http.ResponseWriter)
+	mu      sync.Mutex
 	started []string // the queries
 	search  string   // of the last list
 }
@@ -32,9 +34,18 @@ func (s *bulkShop) answer(w http.ResponseWriter, r asked) {
 		s.search = r.Vars["query"].(string)
 		say(w, `{"data":{"bulkOperations":{"pageInfo":{"hasNextPage":false},"nodes":[%s]}}}`, strings.Join(s.known, ","))
 	case "BulkRun":
+		s.mu.Lock()
 		s.started = append(s.started, r.Vars["query"].(string))
+		s.mu.Unlock()
 		s.start(w)
 	}
+}
+
+// queries are those that operations were started with.
+func (s *bulkShop) queries() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
 }
 
 func started(w http.ResponseWriter) {
@@ -54,8 +65,8 @@ func TestABulkOperationIsStarted(t *testing.T) {
 	require.Equal(t, BulkCreated, o.Status)
 	require.True(t, o.Reads(window))
 	require.False(t, o.Reads(other))
-	require.Len(t, shop.started, 1)
-	require.Contains(t, shop.started[0], `orders(query: "updated_at:>='2026-11-23T10:00:00Z' AND updated_at:<'2026-11-23T11:00:01Z'", sortKey: ID)`)
+	require.Len(t, shop.queries(), 1)
+	require.Contains(t, shop.queries()[0], `orders(query: "updated_at:>='2026-11-23T10:00:00Z' AND updated_at:<'2026-11-23T11:00:01Z'", sortKey: ID)`)
 	require.Equal(t, "operation_type:query AND created_at:>='2026-11-06T12:00:00Z'", shop.search)
 }
 
@@ -67,7 +78,7 @@ func TestABulkOperationUnderWayIsTakenOver(t *testing.T) {
 	require.Equal(t, "gid://shopify/BulkOperation/4", o.ID)
 	require.Equal(t, int64(12), o.Orders)
 	require.Equal(t, int64(57), o.Objects)
-	require.Empty(t, shop.started)
+	require.Empty(t, shop.queries())
 }
 
 func TestABulkOperationIsNotStartedTwice(t *testing.T) {
@@ -75,7 +86,7 @@ func TestABulkOperationIsNotStartedTwice(t *testing.T) {
 	client, clock := serve(t, shop.answer)
 	_, err := client.BulkOrders(t.Context(), window)
 	require.ErrorContains(t, err, "starting a bulk operation")
-	require.Len(t, shop.started, 1, "whether it was started is not known")
+	require.Len(t, shop.queries(), 1, "whether it was started is not known")
 	require.Empty(t, clock.waited())
 }
 
