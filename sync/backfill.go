@@ -118,7 +118,7 @@ func (b *backfill) operation(ctx context.Context) (shopify.BulkOperation, error)
 	}
 	operation, err := b.shop.Client.BulkOrders(ctx, b.window())
 	var refusal *shopify.APIError
-	if errors.As(err, &refusal) { // this app, or its token, may not
+	if errors.As(err, &refusal) && !refusal.Temporary() { // this app, or its token, may not
 		b.place.Tries = backfillTries
 		return operation, errors.Join(b.save(ctx), err)
 	}
@@ -168,6 +168,9 @@ func (b *backfill) read(ctx context.Context, o shopify.BulkOperation) error {
 	}
 	if err := flush(); err != nil {
 		return err
+	}
+	if b.run.Done < o.Orders {
+		return b.again(ctx, fmt.Sprintf("its file held %d of %d orders", b.run.Done, o.Orders))
 	}
 	return b.end(ctx)
 }

@@ -241,6 +241,6 @@ func TestAReportWritesInEveryFormat(t *testing.T) {
 	for _, format := range []string{report.FormatText, report.FormatHTML, report.FormatCSV, report.FormatJSON} {
 		var b bytes.Buffer
 		require.NoError(t, a.report("2026-11-23").Write(&b, format))
-		require.True(t, slices.Contains([]byte(b.String()), '1'), format)
+		require.True(t, slices.Contains(b.Bytes(), '1'), format)
 	}
 }
