@@ -193,7 +193,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.loop(ctx, store.Runs, func(ctx context.Context) time.Duration { return e.backfillDue(ctx, shop) })
 		})
 		if shop.Poll.Active > 0 {
-			start(func() { e.pollLoop(ctx, shop) })
+			start(func() { e.loop(ctx, 0, (&poller{Engine: e, shop: shop, pace: shop.Poll.Active}).step) })
 		}
 	}
 	start(func() { e.loop(ctx, store.Deliveries|store.Gaps, e.verifyAll) })

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -17,47 +18,36 @@ type PollPace struct {
 	Grace time.Duration
 }
 
-// pollLoop polls a shop until ctx ends: by its pace, and at once where a sign
-// says that something may be amiss.
-func (e *Engine) pollLoop(ctx context.Context, shop *Shop) {
-	signs := e.signs[shop.Name]
-	pace := shop.Poll.Active
-	for foundBy := store.RunPoll; ctx.Err() == nil; foundBy = e.waitForPoll(ctx, signs, pace) {
-		result, err := e.poll(ctx, shop.Name, foundBy)
-		if err == nil && foundBy == store.GapSilence && result.Lost > 0 {
-			err = e.noteSilence(ctx, shop, result)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		e.logged("poll", err)
-		pace = shop.nextPace(pace, result, err, signs.troubled(e.now()))
-		if result.Young > 0 {
-			signs.lookAt(e.now().Add(shop.Poll.Grace))
-		}
-	}
+// poller polls one shop: by its pace, and at once where a sign says that
+// something may be amiss.
+type poller struct {
+	*Engine
+	shop *Shop
+	pace time.Duration
+	next time.Time
 }
 
-// waitForPoll waits until a poll is due, and says what it is for.
-func (e *Engine) waitForPoll(ctx context.Context, signs *signs, pace time.Duration) (foundBy string) {
-	for until := e.now().Add(pace); ; {
-		now := e.now()
-		if by := signs.due(now); by != "" {
-			return by
-		}
-		if !until.After(now) {
-			return store.RunPoll
-		}
-		timer := time.NewTimer(max(time.Millisecond, min(time.Second, until.Sub(now)))) // signs fall due by the second
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ""
-		case <-timer.C:
-		case <-signs.look:
-			timer.Stop()
-		}
+// step polls if it is time to, and says how long it is until then.
+func (p *poller) step(ctx context.Context) time.Duration {
+	signs := p.signs[p.shop.Name]
+	foundBy := signs.due(p.now())
+	if wait := p.next.Sub(p.now()); foundBy == "" && wait > 0 {
+		return wait
 	}
+	result, err := p.poll(ctx, p.shop.Name, cmp.Or(foundBy, store.RunPoll))
+	if err == nil && foundBy == store.GapSilence && result.Lost > 0 {
+		err = p.noteSilence(ctx, p.shop, result)
+	}
+	if ctx.Err() != nil {
+		return 0
+	}
+	p.logged("poll", err)
+	p.pace = p.shop.nextPace(p.pace, result, err, signs.troubled(p.now()))
+	p.next = p.now().Add(p.pace)
+	if result.Young > 0 {
+		p.next = earlier(p.next, p.now().Add(p.shop.Poll.Grace))
+	}
+	return p.next.Sub(p.now())
 }
 
 // nextPace is how long to wait after a poll. Webhooks that prove whole make it

@@ -1,7 +1,6 @@
 package ordersync
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -14,13 +13,11 @@ import (
 // lost. A sign only leads to a poll; what the poll finds is what is reported.
 type signs struct {
 	grace time.Duration
-	look  chan struct{} // somebody should poll, or see whether it is time to
 
 	mu      sync.Mutex
 	highest int64               // order number heard of
 	holes   map[int64]time.Time // numbers that were skipped, and until when they may still come
 	trouble time.Time           // until when webhooks are under suspicion
-	again   time.Time           // when changes that were too young are to be looked at; zero: none were
 	now     string              // a look that is due at once: what for
 }
 
@@ -33,7 +30,7 @@ const mostHoles = 200
 const suspicion = 10 * time.Minute
 
 func newSigns(grace time.Duration) *signs {
-	return &signs{grace: grace, look: make(chan struct{}, 1), holes: map[int64]time.Time{}}
+	return &signs{grace: grace, holes: map[int64]time.Time{}}
 }
 
 // heard notes the number of a new order. Numbers that it skips, and that do not
@@ -59,9 +56,6 @@ func (s *signs) due(now time.Time) (foundBy string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	foundBy, s.now = s.now, ""
-	if !s.again.IsZero() && !s.again.After(now) {
-		s.again, foundBy = time.Time{}, cmp.Or(foundBy, store.RunPoll)
-	}
 	for n, until := range s.holes {
 		if !until.After(now) {
 			delete(s.holes, n) // one look is enough: the number may belong to nothing
@@ -74,29 +68,14 @@ func (s *signs) due(now time.Time) (foundBy string) {
 // suspect has the shop polled at once, and for some time more often.
 func (s *signs) suspect(now time.Time, why string) {
 	s.mu.Lock()
-	s.trouble, s.now = now.Add(suspicion), why
-	s.mu.Unlock()
-	s.wake()
-}
-
-// lookAt has the shop polled at a moment, if not before.
-func (s *signs) lookAt(at time.Time) {
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.again = at
+	s.trouble, s.now = now.Add(suspicion), why
 }
 
 func (s *signs) troubled(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return now.Before(s.trouble)
-}
-
-func (s *signs) wake() {
-	select {
-	case s.look <- struct{}{}:
-	default:
-	}
 }
 
 func (s *signs) numberSeen() int64 {
