@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/shopify/shopifytest"
+)
+
+// shiftedClock is a shop's clock that can be set back.
+type shiftedClock struct{ shift atomic.Int64 }
+
+func (c *shiftedClock) now() time.Time { return time.Now().Add(time.Duration(c.shift.Load())) }
+
+func TestABackfillBringsInWhatWasPlacedBeforeGaplessBegan(t *testing.T) {
+	clock := &shiftedClock{}
+	clock.shift.Store(int64(-72 * time.Hour))
+	w := newWorld(t, setup{shop: shopifytest.Options{Now: clock.now, Zone: time.UTC, BulkTime: time.Millisecond}})
+	for range 20 {
+		w.shop.Act()
+	}
+	old := len(w.shop.Orders())
+	clock.shift.Store(0)
+	r := w.serve()
+	w.eventually(w.subscribed)
+	w.eventually(func() error { // the first comparison leaves them alone
+		var done int
+		if query(w, &done, `SELECT count(*) FROM runs WHERE kind = 'deep' AND state = 'done'`); done == 0 {
+			return errors.New("no comparison was made yet")
+		}
+		return nil
+	})
+	require.Empty(t, w.erp.All())
+
+	day := time.Now().Add(-96 * time.Hour).UTC().Format(time.DateOnly)
+	require.Contains(t, w.gapless("backfill", "--from", day, "--dry-run"), fmt.Sprintf("%d of them would be brought in", old))
+	told := w.gapless("backfill", "--from", day)
+	require.Contains(t, told, fmt.Sprintf("%d orders, 0 of them known already", old))
+	w.eventually(w.inERP)
+	r.stop()
+
+	code, _, stderr := w.try("backfill", "--from", "2031-01-01")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "--from must be earlier")
+	code, _, _ = w.try("backfill", "--from", "soon")
+	require.Equal(t, exitUsage, code)
+}
+
+func TestTheReportOfADayInEveryFormat(t *testing.T) {
+	w := newWorld(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
+	r := w.serve()
+	w.eventually(w.subscribed)
+	w.trade(10)
+	w.eventually(w.inERP)
+	today := time.Now().UTC().Format(time.DateOnly)
+	text := w.gapless("report", "--day", today)
+	require.Contains(t, text, "acme, ")
+	require.Contains(t, text, "checked through", "the day is not over")
+	var told struct {
+		Balanced bool
+		Complete bool
+		Balance  struct{ Shopify struct{ Orders int } }
+	}
+	require.NoError(t, json.Unmarshal([]byte(w.gapless("report", "--day", today, "--format", "json")), &told))
+	require.True(t, told.Balanced)
+	require.False(t, told.Complete)
+	require.Equal(t, len(w.shop.Orders()), told.Balance.Shopify.Orders)
+	require.Contains(t, w.gapless("report", "--day", today, "--format", "csv"), "shop,day,")
+	require.Contains(t, w.gapless("report", "--day", today, "--format", "html"), "<html")
+	w.gapless("report") // yesterday, which had no orders
+	r.stop()
+
+	for _, wrong := range [][]string{{"--day", "2031-01-01"}, {"--day", "x"}, {"--shop", "nobody"}, {"--format", "pdf"}, {"--day", today, "--email"}} {
+		code, _, stderr := w.try(append([]string{"report"}, wrong...)...)
+		require.NotZero(t, code, wrong)
+		require.NotEmpty(t, stderr)
+	}
+}
+
+func TestARestoredStoreDoublesNothing(t *testing.T) {
+	w := newWorld(t, setup{})
+	r := w.serve()
+	w.eventually(w.subscribed)
+	w.trade(10)
+	w.eventually(w.inERP)
+	backup := filepath.Join(w.dir, "backup.db")
+	w.gapless("backup", backup)
+	w.trade(10)
+	w.eventually(w.inERP)
+	code, _, stderr := w.try("restore", backup)
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "stop it first")
+	r.stop()
+
+	require.Contains(t, w.gapless("restore", backup), "restored and verified")
+	r = w.serve()
+	w.trade(5)
+	w.eventually(w.inERP)
+	for ref, docs := range w.erp.All() {
+		require.Len(t, docs, 1, ref)
+	}
+	r.stop()
+}
+
+// inERP says in what the ERP's ledger differs from the shop's, now.
+func (w *world) inERP() error { return w.compare(w.expected()) }
