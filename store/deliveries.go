@@ -111,25 +111,30 @@ func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, 
 }
 
 // dueKeys are the deliveries that are due, today's before those of the past.
-func dueKeys(t *tx, erp string, now time.Time, limit int) (keys []DeliveryKey, err error) {
-	for background := 0; background <= 1 && len(keys) < limit; background++ {
-		rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND background = $2 AND state IN ('due', 'unknown') AND next_at <= $3
-			ORDER BY next_at LIMIT $4`, erp, background, micros(now), limit-len(keys))
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			k := DeliveryKey{ERP: erp}
-			if err := rows.Scan(&k.Shop, &k.ID); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			keys = append(keys, k)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+func dueKeys(t *tx, erp string, now time.Time, limit int) ([]DeliveryKey, error) {
+	keys, err := dueIn(t, erp, false, now, limit)
+	if err != nil || len(keys) == limit {
+		return keys, err
 	}
-	return keys, nil
+	past, err := dueIn(t, erp, true, now, limit-len(keys))
+	return append(keys, past...), err
+}
+
+func dueIn(t *tx, erp string, background bool, now time.Time, limit int) (keys []DeliveryKey, err error) {
+	rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND background = $2 AND state IN ('due', 'unknown') AND next_at <= $3
+		ORDER BY next_at LIMIT $4`, erp, flag(background), micros(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		k := DeliveryKey{ERP: erp}
+		if err := rows.Scan(&k.Shop, &k.ID); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
 }
 
 // claim keeps in verify that the row was unknown: whatever cuts this attempt
