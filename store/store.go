@@ -245,6 +245,7 @@ const (
 	Deliveries                   // deliveries became due or moved on
 	Gaps                         // gaps opened, moved on or closed
 	Runs                         // runs began, went on or ended
+	Letters                      // people are to be told something
 )
 
 // Watch returns a channel that receives after changes of these topics. Changes

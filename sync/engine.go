@@ -197,6 +197,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	start(func() { e.loop(ctx, store.Deliveries|store.Gaps, e.verifyAll) })
+	start(func() { e.loop(ctx, store.Letters, e.sendAll) })
 	stop, err := e.schedule(ctx)
 	if err != nil {
 		return err

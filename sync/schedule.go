@@ -40,10 +40,7 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 		e.logged("look for orders that wait too long", err)
 	})
 	every(time.Minute, func() { e.logged("daily reports", e.reportsDue(ctx)) })
-	every(time.Minute, func() {
-		e.logged("letters about gaps", e.tellGaps(ctx))
-		e.logged("sending letters", e.sendLetters(ctx))
-	})
+	every(time.Minute, func() { e.logged("letters about gaps", e.tellGaps(ctx)) })
 	every(10*time.Second, func() {
 		_, err := e.store.Recover(ctx, false)
 		e.logged("take back deliveries whose lease ran out", err)
