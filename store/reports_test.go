@@ -36,17 +36,23 @@ func TestAReportIsAmendedByARevisionAndTheOldOneStays(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotFound)
 }
 
-func TestAReportIsSentRevisionByRevision(t *testing.T) {
+func TestAReportAndItsLettersAreKeptTogetherOrNotAtAll(t *testing.T) {
 	s := open(t)
-	frozen := report(t, s, "2026-11-22", `{"n":1}`)
-	require.NoError(t, s.ReportSent(t.Context(), frozen))
-	newest, err := s.Report(t.Context(), "acme", "2026-11-22")
+	r := Report{Shop: "acme", Day: "2026-11-22", Content: json.RawMessage(`{}`)}
+	letter := Letter{Channel: "mail", Kind: "report", Subject: "All accounted for", Text: "...", Data: json.RawMessage(`{}`)}
+	_, err := second(t, s.path).Exec(`CREATE TRIGGER full BEFORE INSERT ON reports BEGIN SELECT RAISE(ABORT, 'disk is full'); END`)
 	require.NoError(t, err)
-	require.Equal(t, noon, newest.SentAt)
-	report(t, s, "2026-11-22", `{"n":2}`)
-	newest, err = s.Report(t.Context(), "acme", "2026-11-22")
+	require.ErrorContains(t, s.SaveReport(t.Context(), &r, letter), "full")
+	due, err := s.DueLetters(t.Context(), 10)
 	require.NoError(t, err)
-	require.Zero(t, newest.SentAt, "the amendment was not sent yet")
+	require.Empty(t, due)
+	_, err = second(t, s.path).Exec(`DROP TRIGGER full`)
+	require.NoError(t, err)
+	require.NoError(t, s.SaveReport(t.Context(), &r, letter))
+	due, err = s.DueLetters(t.Context(), 10)
+	require.NoError(t, err)
+	letter.ID, letter.MadeAt = 1, noon
+	require.Equal(t, []Letter{letter}, due)
 }
 
 func TestReportsOfSomeDaysAreTheNewestRevisionsNewestDayFirst(t *testing.T) {

@@ -127,8 +127,11 @@ func (s *Store) InTimezone(ctx context.Context, shop, zone string) error {
 
 // Complete notes that all changes in [from, through) were compared on all three
 // sides. A window that does not begin where the last one ended, or before, leaves
-// a hole: then only it counts as complete.
+// a hole: then only it counts as complete. An empty window says nothing.
 func (s *Store) Complete(ctx context.Context, shop string, from, through time.Time) error {
+	if !from.Before(through) {
+		return nil
+	}
 	return s.writer.apply(ctx, Runs, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
@@ -136,7 +139,7 @@ func (s *Store) Complete(ctx context.Context, shop string, from, through time.Ti
 		return t.exec(`UPDATE shops SET
 				complete_from = CASE WHEN complete_through >= $1 THEN min(complete_from, $1) ELSE $1 END,
 				complete_through = max(complete_through, $2)
-			WHERE shop = $3 AND $2 > complete_from`, micros(from), micros(through), shop)
+			WHERE shop = $3 AND $2 >= complete_from`, micros(from), micros(through), shop)
 	})
 }
 
