@@ -82,6 +82,9 @@ type Fault struct {
 // and is about something new. One that is still ignored is left alone. It
 // returns how many are new or were opened again.
 func (s *Store) FoundGaps(ctx context.Context, by string, faults ...Fault) (opened int, err error) {
+	if len(faults) == 0 {
+		return 0, nil
+	}
 	err = s.writer.apply(ctx, Gaps|Refetches|Deliveries, func(t *tx) error {
 		opened = 0
 		for _, f := range faults {

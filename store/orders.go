@@ -200,6 +200,9 @@ func askAgain(t *tx, r Refetch) error {
 
 // AskAgain asks for orders by id.
 func (s *Store) AskAgain(ctx context.Context, refetches ...Refetch) error {
+	if len(refetches) == 0 {
+		return nil
+	}
 	return s.writer.apply(ctx, Refetches, func(t *tx) error {
 		for _, r := range refetches {
 			if err := askAgain(t, r); err != nil {

@@ -77,15 +77,28 @@ func cursor(t testing.TB, s *Store) time.Time {
 
 func TestThePollCursorMovesBackOnlyWhereItIsToldTo(t *testing.T) {
 	s := open(t)
-	require.NoError(t, s.Polled(t.Context(), "acme", hour(5), nil, ""))
-	require.NoError(t, s.Polled(t.Context(), "acme", hour(4), nil, ""))
+	require.NoError(t, s.Polled(t.Context(), "acme", time.Time{}, hour(5), ""), "the first poll")
 	require.Equal(t, hour(5), cursor(t, s))
-	require.NoError(t, s.Polled(t.Context(), "acme", hour(6), nil, "Shopify was down"))
+	require.NoError(t, s.Polled(t.Context(), "acme", hour(5), hour(4), ""))
 	require.Equal(t, hour(5), cursor(t, s))
+	require.NoError(t, s.Polled(t.Context(), "acme", hour(5), hour(6), "Shopify was down"))
+	shop, err := s.Shop(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, []any{hour(5), noon, "Shopify was down"}, []any{shop.PollCursor, shop.PolledAt, shop.PollError})
 	require.NoError(t, s.PollAgainFrom(t.Context(), "acme", hour(7)))
 	require.Equal(t, hour(5), cursor(t, s))
 	require.NoError(t, s.PollAgainFrom(t.Context(), "acme", hour(2)))
 	require.Equal(t, hour(2), cursor(t, s))
+}
+
+func TestAPollUnderWayDoesNotTakeBackThatOlderChangesAreToBePolled(t *testing.T) {
+	s := open(t)
+	require.NoError(t, s.Polled(t.Context(), "acme", time.Time{}, hour(5), ""))
+	require.NoError(t, s.PollAgainFrom(t.Context(), "acme", hour(2)))
+	require.NoError(t, s.Polled(t.Context(), "acme", hour(5), hour(6), ""), "it began before")
+	require.Equal(t, hour(2), cursor(t, s))
+	require.NoError(t, s.Polled(t.Context(), "acme", hour(2), hour(7), ""))
+	require.Equal(t, hour(7), cursor(t, s))
 }
 
 func TestHabitsAreCountedByShopAndHour(t *testing.T) {
