@@ -148,8 +148,7 @@ func (r *reconciler) readShopify(ctx context.Context) {
 	window := shopify.Window{By: shopify.Axis(r.pass.Axis), From: r.pass.From, To: r.pass.To}
 	err := r.shop.Client.Orders(ctx, window, shopify.Reconcile, func(page []shopify.OrderHead) error {
 		for _, h := range page {
-			if err := r.heads.add(entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency,
-				created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}); err != nil {
+			if err := r.heads.add(entryOfHead(h)); err != nil {
 				return err
 			}
 		}
@@ -189,6 +188,10 @@ func (r *reconciler) readERP(ctx context.Context) error {
 		r.out.Notes = append(r.out.Notes, "the ERP could not be read whole: "+err.Error())
 	}
 	return nil
+}
+
+func entryOfHead(h shopify.OrderHead) entry {
+	return entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency, created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}
 }
 
 func entryOf(id int64, f erp.Found) entry {

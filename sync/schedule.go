@@ -103,9 +103,6 @@ func (e *Engine) reconcileDue(ctx context.Context, shop *Shop) error {
 	if err != nil {
 		return err
 	}
-	if err := e.verifyOrphans(ctx, shop.Name); err != nil {
-		return err
-	}
 	if !r.Complete {
 		return fmt.Errorf("%s could not be compared whole: %s", shop.Name, strings.Join(r.Notes, "; "))
 	}

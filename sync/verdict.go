@@ -9,11 +9,11 @@ import (
 	"gapless/store"
 )
 
-// class is where an order of Shopify's stands in the balance: in exactly one place.
+// class is where an order of Shopify's stands: each in exactly one place.
 type class string
 
 const (
-	classNone      class = "" // not an order that Shopify lists
+	classNone      class = "" // no order of Shopify's
 	classERP       class = "in the ERP"
 	classCancelled class = "cancelled" // in Shopify, and nothing live in the ERP
 	classExcluded  class = "excluded"
@@ -74,11 +74,7 @@ func (c comparison) judge(l line) verdict {
 	case !l.known.DeletedAt.IsZero():
 		return c.deleted(l, live)
 	}
-	v := c.standing(l, live)
-	if l.head == nil {
-		v.class = classNone
-	}
-	return v
+	return c.standing(l, live)
 }
 
 // stranger is a document in the ERP whose order nobody knows.
