@@ -42,7 +42,7 @@ func (e *Engine) lost(ctx context.Context, shop *Shop, head shopify.OrderHead, k
 
 // whyUnheard says why no webhook told of a change: it was turned away, nobody
 // was there to take it, or it never came. One that comes after all changes the
-// cause when the gap closes.
+// cause.
 func (e *Engine) whyUnheard(ctx context.Context, shop *Shop, since time.Time) (string, error) {
 	const around = 5 * time.Minute
 	refused, err := e.store.RefusedBetween(ctx, shop.Domain, since.Add(-time.Minute), since.Add(around))
@@ -122,12 +122,12 @@ func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 		return err
 	}
 	v := comparison{until: asked, tolerance: e.toleranceOf(g.Shop), shopify: true, erp: true}.judge(it)
-	moving := it.known != nil && !it.known.ChangedAt.Before(asked) || v.class == classPending || v.class == classParked
+	moves := it.known != nil && !it.known.ChangedAt.Before(asked)
 	switch {
-	case v.kind != "" && v.kind != store.GapParked:
-		return e.store.CheckedGap(ctx, g.ID, v.detail)
-	case moving || v.ask:
+	case moves, v.class == classPending, v.class == classParked:
 		return e.store.CheckedGap(ctx, g.ID, "")
+	case v.kind != "" || v.ask:
+		return e.store.CheckedGap(ctx, g.ID, v.detail)
 	}
 	return e.healed(ctx, g, it)
 }
@@ -170,11 +170,6 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 
 // healed closes a gap, and says by what it was healed.
 func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
-	if g.Cause == CauseNeverCame || g.Cause == CauseDown {
-		if err := e.cameLate(ctx, g); err != nil {
-			return err
-		}
-	}
 	by := "a webhook or a new version"
 	if g.Kind == store.GapOrphan || g.Kind == store.GapDoubled {
 		by = "a person, in the ERP"
@@ -197,19 +192,22 @@ func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
 	return e.store.CloseGap(ctx, g.ID, by)
 }
 
-// cameLate notes, as the cause of a gap, that its webhook came after all.
-func (e *Engine) cameLate(ctx context.Context, g store.Gap) error {
-	events, err := e.store.Events(ctx, store.EventFilter{Shop: g.Shop, OrderID: g.OrderID, Limit: 20})
+// cameLate notes, as the cause of the gap that was made of it, that a webhook
+// came after all.
+func (e *Engine) cameLate(ctx context.Context, told overdue) error {
+	const most = 20
+	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: told.Shop, OrderID: told.ID, Limit: most})
 	if err != nil {
 		return err
 	}
-	for _, ev := range events {
-		if ev.Source == store.SourceWebhook && ev.ReceivedAt.After(g.FirstSeen) && !ev.TriggeredAt.IsZero() && ev.TriggeredAt.Before(g.FirstSeen) {
-			late := ev.ReceivedAt.Sub(ev.TriggeredAt).Round(time.Second)
-			return e.store.CauseOfGap(ctx, g.ID, CauseLate, fmt.Sprintf("the webhook %s came %s late", ev.Topic, late))
+	for _, g := range gaps {
+		unheard := g.Cause == CauseNeverCame || g.Cause == CauseDown
+		if unheard && g.About == version(told.changed) && g.FirstSeen.Before(told.received) {
+			late := told.received.Sub(told.changed).Round(time.Second)
+			err = errors.Join(err, e.store.CauseOfGap(ctx, g.ID, CauseLate, fmt.Sprintf("the webhook %s came %s late", told.topic, late)))
 		}
 	}
-	return nil
+	return err
 }
 
 func (e *Engine) toleranceOf(shop string) decimal.Decimal {
