@@ -48,7 +48,7 @@ type Delivery struct {
 	GhostAt   time.Time
 	Tries     int // since the last success
 	NextAt    time.Time
-	Since     time.Time // when it last left delivered or excluded
+	Since     time.Time // when it last left delivered, excluded or parked
 	ChangedAt time.Time
 	Reason    string
 	Field     string
@@ -377,7 +377,7 @@ func replay(t *tx, k DeliveryKey, by string, now time.Time) (moved int64, err er
 	moved, err = t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
 			next_at = $1, changed_at = $1, sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END,
 			present = CASE WHEN state = 'parked' THEN 0 ELSE present END, reason = '', field = '', hint = '', rule = '',
-			since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
+			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN $1 ELSE since END
 		WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
 	if err != nil || moved == 0 {
 		return moved, err

@@ -161,7 +161,7 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 		VALUES ($1, $2, $3, 'due', $4, '', '', '', EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND (value = 'yes' OR CAST(value AS INTEGER) > $6)),
 			0, '', 0, 0, '', '', 0, 0, $5, $5, (SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7)
 		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted, background = excluded.background,
-			since = CASE WHEN state IN ('delivered', 'excluded') THEN excluded.since ELSE since END,
+			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.since ELSE since END,
 			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,
 			tries = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 0 ELSE tries END,
 			reason = CASE WHEN state = 'parked' THEN '' ELSE reason END,
@@ -200,6 +200,9 @@ func askAgain(t *tx, r Refetch) error {
 
 // AskAgain asks for orders by id.
 func (s *Store) AskAgain(ctx context.Context, refetches ...Refetch) error {
+	if len(refetches) == 0 {
+		return nil
+	}
 	return s.writer.apply(ctx, Refetches, func(t *tx) error {
 		for _, r := range refetches {
 			if err := askAgain(t, r); err != nil {

@@ -87,7 +87,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, err)
 	_, err = s.ForgetBodies(t.Context(), noon)
 	require.NoError(t, err)
-	require.NoError(t, s.Polled(t.Context(), "acme", noon, nil, ""))
+	require.NoError(t, s.Polled(t.Context(), "acme", noon, noon, ""))
 	require.NoError(t, s.Subscribed(t.Context(), "acme", []SubscriptionChange{{}}, ""))
 	s.Refuse(Refusal{})
 	s.tally.flush()

@@ -63,6 +63,9 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	}
 	e.metrics.intake(len(events), len(b.Orders))
 	b.sign()
+	for _, told := range b.overdue {
+		e.logged("note that a webhook came late", e.cameLate(ctx, told))
+	}
 	return len(events), nil
 }
 
@@ -77,6 +80,14 @@ type batch struct {
 	asked    map[store.OrderKey]bool
 	numbers  []numbered      // of orders that are new
 	late     map[string]bool // shops of which a webhook came late
+	overdue  []overdue       // webhooks that a poll may not have waited for
+}
+
+// overdue is a webhook of whose change a gap may have been made before it came.
+type overdue struct {
+	store.OrderKey
+	topic             string
+	changed, received time.Time
 }
 
 // numbered is a new order's number, by which a lost one before it shows.
@@ -160,6 +171,10 @@ func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content)
 		o.Redact()
 		content = o.Content()
 		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
+	}
+	grace := cmp.Or(b.engine.shops[ev.Shop].Poll.Grace, b.engine.cfg.Late)
+	if ev.Source == store.SourceWebhook && ev.ReceivedAt.Sub(o.UpdatedAt) > grace {
+		b.overdue = append(b.overdue, overdue{key, ev.Topic, o.UpdatedAt, ev.ReceivedAt})
 	}
 	late := ev.Source == store.SourceWebhook && !ev.TriggeredAt.IsZero() && ev.ReceivedAt.Sub(ev.TriggeredAt) > b.engine.cfg.Late
 	switch {
