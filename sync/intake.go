@@ -192,12 +192,30 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order) err
 		}
 		b.note(ev, key, "same", "this version is known already")
 	case fetchedAt.After(known.FetchedAt):
+		told, err := b.toldAfter(ctx, known, fetchedAt)
+		if err != nil {
+			return err
+		}
+		if told {
+			b.doubt(ev, key, "tie", "another content of the same second was told after Shopify had been asked")
+			return nil
+		}
 		b.accept(ev, o, hash, fetchedAt, gone)
 		b.note(ev, key, "newer", cmp.Or(withheld(ev), "fetched later than what was known of the same second"))
 	default:
 		b.doubt(ev, key, "tie", "another content of the same second is known")
 	}
 	return nil
+}
+
+// toldAfter says whether a webhook told what is known after Shopify was asked:
+// then its answer may be the older of the two.
+func (b *batch) toldAfter(ctx context.Context, known store.Order, asked time.Time) (bool, error) {
+	if !known.FetchedAt.IsZero() {
+		return false, nil
+	}
+	told, err := b.engine.store.Event(ctx, known.EventID)
+	return told.ReceivedAt.After(asked), err
 }
 
 // mustForget says whether personal data of this order was redacted, before or
