@@ -43,7 +43,8 @@ type Delivery struct {
 	SentAt     time.Time // when a call may last have left whose result is not known; zero: none
 	// Ghost is the version of a call that was never answered, and GhostAt when
 	// it was given up: its last request may have left then, and within the ERP's
-	// longest request it may still take effect, over whatever the ERP holds.
+	// longest request it may still take effect, over whatever the ERP holds. In a
+	// restored copy of the store it is a call that the copy may not know of.
 	Ghost     string
 	GhostAt   time.Time
 	Tries     int // since the last success

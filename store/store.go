@@ -175,9 +175,12 @@ func sameSchema(ctx context.Context, db *sql.DB, steps []migration) error {
 }
 
 // beginFromCopy notes when a restored copy was first started from: orders that
-// are placed later can't be in the ERP yet, so they need no look-up.
+// are placed later can't be in the ERP yet, so they need no look-up. For all
+// others a call may have left that the copy does not know of, up to this moment.
 func (s *Store) beginFromCopy(ctx context.Context) error {
-	_, err := s.control.ExecContext(ctx, `UPDATE meta SET value = CAST($1 AS TEXT) WHERE key = 'verify_first' AND value = 'yes'`, micros(s.now()))
+	_, err := s.control.ExecContext(ctx, `UPDATE deliveries SET sent_at = $1, sent = 'not known', ghost = 'not known', ghost_at = $1
+			WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
+		UPDATE meta SET value = CAST($1 AS TEXT) WHERE key = 'verify_first' AND value = 'yes'`, micros(s.now()))
 	return err
 }
 
