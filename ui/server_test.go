@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -23,7 +24,9 @@ var epoch = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 type site struct {
 	testing.TB
 	*httptest.Server
+	ui      *Server
 	store   *store.Store
+	path    string // of the store's file
 	actions *actions
 	tokens  map[string]string // by scope
 	options Options
@@ -32,6 +35,9 @@ type site struct {
 // actions notes what the API asks of the engine.
 type actions struct {
 	replayed []store.OrderKey
+	gaps     []int64
+	ignored  map[int64]string
+	run      RunRequest
 	by       string
 	plan     Plan
 	err      error
@@ -46,11 +52,40 @@ func (a *actions) Replay(_ context.Context, orders []store.OrderKey, by string) 
 // Plan tells the plan of the test.
 func (a *actions) Plan(context.Context, store.OrderKey) (Plan, error) { return a.plan, a.err }
 
+// ReplayGaps notes who asked for what.
+func (a *actions) ReplayGaps(_ context.Context, ids []int64, by string) (int64, error) {
+	a.gaps, a.by = ids, by
+	return int64(len(ids)), a.err
+}
+
+// PlanGap tells the plan of the test.
+func (a *actions) PlanGap(context.Context, int64) (Plan, error) { return a.plan, a.err }
+
+// IgnoreGap notes who ignores what, and why.
+func (a *actions) IgnoreGap(_ context.Context, id int64, by, reason string) error {
+	a.ignored, a.by = map[int64]string{id: reason}, by
+	return a.err
+}
+
+// StartRun notes who asked for what.
+func (a *actions) StartRun(_ context.Context, run RunRequest, by string) (int64, error) {
+	a.run, a.by = run, by
+	return 17, a.err
+}
+
 func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
-	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}}
+	s := closedSite(t, change...)
+	s.Start()
+	return s
+}
+
+// closedSite is a site that does not serve yet.
+func closedSite(t testing.TB, change ...func(*Options)) *site {
+	t.Helper()
+	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}, path: filepath.Join(t.TempDir(), "gapless.db")}
 	var err error
-	s.store, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "gapless.db"), Now: func() time.Time { return epoch }})
+	s.store, err = store.Open(t.Context(), store.Options{Path: s.path, Now: func() time.Time { return epoch }})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.store.Close() })
 	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
@@ -64,8 +99,10 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 	for _, c := range change {
 		c(&s.options)
 	}
-	s.Server = httptest.NewServer(New(s.options))
+	s.ui = New(s.options)
+	s.Server = httptest.NewUnstartedServer(s.ui)
 	t.Cleanup(s.Close)
+	t.Cleanup(s.ui.EndStreams)
 	return s
 }
 
@@ -111,14 +148,22 @@ func (s *site) get(path string) map[string]any {
 }
 
 // routes are all there are, with an example of each.
-var routes = []struct{ method, path, example string }{
-	{"GET", "/api/v1/orders", "/api/v1/orders"},
-	{"GET", "/api/v1/orders/{shop}/{id}", "/api/v1/orders/acme/1"},
-	{"GET", "/api/v1/events", "/api/v1/events"},
-	{"GET", "/api/v1/events/{id}", "/api/v1/events/1"},
-	{"GET", "/api/v1/deliveries", "/api/v1/deliveries"},
-	{"GET", "/api/v1/stats", "/api/v1/stats"},
-	{"POST", "/api/v1/replays", "/api/v1/replays"},
+var routes = []struct{ method, path, example, body string }{
+	{"GET", "/api/v1/orders", "/api/v1/orders", ""},
+	{"GET", "/api/v1/orders/{shop}/{id}", "/api/v1/orders/acme/1", ""},
+	{"GET", "/api/v1/events", "/api/v1/events", ""},
+	{"GET", "/api/v1/events/{id}", "/api/v1/events/1", ""},
+	{"GET", "/api/v1/deliveries", "/api/v1/deliveries", ""},
+	{"GET", "/api/v1/gaps", "/api/v1/gaps", ""},
+	{"GET", "/api/v1/gaps/{id}", "/api/v1/gaps/1", ""},
+	{"GET", "/api/v1/runs", "/api/v1/runs", ""},
+	{"GET", "/api/v1/runs/{id}", "/api/v1/runs/1", ""},
+	{"GET", "/api/v1/stats", "/api/v1/stats", ""},
+	{"GET", "/api/v1/stream", "/api/v1/stream", ""},
+	{"POST", "/api/v1/replays", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`},
+	{"POST", "/api/v1/gaps/{id}/replay", "/api/v1/gaps/1/replay", ""},
+	{"POST", "/api/v1/gaps/{id}/ignore", "/api/v1/gaps/1/ignore", `{"reason":"settled in cash"}`},
+	{"POST", "/api/v1/runs", "/api/v1/runs", `{"kind":"poll","shop":"acme"}`},
 }
 
 func TestWithoutATokenNothingIsTold(t *testing.T) {
@@ -242,14 +287,20 @@ func TestLiveAndReady(t *testing.T) {
 func TestMetricsAreForThisMachineOrATokenOfTheirOwn(t *testing.T) {
 	s := newSite(t, func(o *Options) {
 		o.Metrics = func() EngineMetrics {
-			return EngineMetrics{Events: 7, Attempts: map[AttemptKind]AttemptCount{{"books", "created"}: {3, time.Second}}, Circuits: map[string]bool{"books": true}}
+			return EngineMetrics{Events: 7, Attempts: map[AttemptKind]AttemptCount{{"books", "created"}: {3, time.Second}}, Circuits: map[string]bool{"books": true},
+				Paces: map[string]time.Duration{"acme": 90 * time.Second}}
 		}
 	})
+	s.lose(store.GapMissing, "erp_lost", keys("acme", 1, 2)...)
+	require.NoError(t, s.store.Complete(t.Context(), "acme", epoch.Add(-time.Hour), epoch))
 	a := s.ask("GET", "/metrics", "")
 	require.Equal(t, http.StatusOK, a.status, "from loopback")
 	for _, line := range []string{
 		"gapless_events_taken_in_total 7", `gapless_attempts_total{erp="books",result="created"} 3`, `gapless_erp_circuit_open{erp="books"} 1`,
 		`gapless_deliveries{state="parked"} 0`, `gapless_build_info{version="1.2.3"} 1`, "gapless_events_pending 0",
+		`gapless_gaps{kind="missing",state="open"} 2`, `gapless_gaps{kind="silence",state="healing"} 0`, `gapless_poll_interval_seconds{shop="acme"} 90`,
+		fmt.Sprintf(`gapless_complete_through_seconds{shop="acme"} %g`, float64(epoch.Unix())), `gapless_complete_through_seconds{shop="beta"} 0`,
+		`gapless_webhook_lag_seconds{quantile="0.99"} 0`,
 	} {
 		require.Contains(t, a.body, line)
 	}
@@ -267,11 +318,7 @@ func TestAStoreThatCannotReadIsA503InPlainWords(t *testing.T) {
 	s.actions.err = errors.New("secret detail")
 	require.NoError(t, s.store.Close())
 	for _, r := range routes {
-		body := ""
-		if r.method == "POST" {
-			body = `{"orders":[{"shop":"acme","id":1}]}`
-		}
-		a := s.ask(r.method, r.example, body)
+		a := s.ask(r.method, r.example, r.body)
 		require.Equal(t, http.StatusServiceUnavailable, a.status, r.path)
 		require.Contains(t, a.body, "try again", r.path)
 		require.NotContains(t, a.body, "secret detail")
