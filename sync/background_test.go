@@ -18,11 +18,6 @@ import (
 	"gapless/sync/report"
 )
 
-// lastDay is a comparison that a person asks for.
-func (a *appliance) lastDay() Pass {
-	return Pass{Kind: store.RunReconcile, From: a.Now().Add(-24 * time.Hour), To: a.Now(), By: "ann"}
-}
-
 func (a *appliance) runOf(id int64) store.Run {
 	a.Helper()
 	r, err := a.store.Run(a.Context(), id)
