@@ -100,7 +100,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if !o.Guest {
-		if err := s.beginFromCopy(ctx); err != nil {
+		if err := errors.Join(s.beginFromCopy(ctx), s.noteOwner(ctx)); err != nil {
 			return nil, err
 		}
 	}
