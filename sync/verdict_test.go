@@ -38,7 +38,9 @@ func TestEachWayInWhichTheSidesDifferHasItsVerdict(t *testing.T) {
 	twice := func(s *sides) { s.docs = append(s.docs, entry{order: 1, name: "SO-2", version: s.known.Wanted}) }
 	dead := func(s *sides) { s.docs[0].cancelled = true }
 	unlisted := func(s *sides) { s.head = nil }
-	in := func(state string) func(*sides) { return func(s *sides) { s.known.State, s.known.Held, s.known.Reason = state, "", "no such article" } }
+	in := func(state string) func(*sides) {
+		return func(s *sides) { s.known.State, s.known.Held, s.known.Reason = state, "", "no such article" }
+	}
 	cancelled := func(s *sides) { s.known.CancelledAt = seenAt }
 	deleted := func(s *sides) { s.known.DeletedAt = seenAt }
 	moved := func(s *sides) { s.known.ChangedAt = epoch }
