@@ -41,9 +41,9 @@ func (s *Store) OrdersSince(ctx context.Context, decision int64, limit int) (all
 		err := scan(&c.ID, &c.Shop, &c.OrderKey.ID, &c.Name, &c.Version, &c.ERP, &c.State, &c.Step, &c.Outcome, &at)
 		c.At, all = timeOf(at), append(all, c)
 		return err
-	}, `SELECT c.id, c.shop, c.order_id, coalesce(o.name, ''), coalesce(o.version, ''), coalesce(d.erp, ''), coalesce(d.state, ''), c.step, c.outcome, c.at
-		FROM decisions c LEFT JOIN orders o ON o.shop = c.shop AND o.id = c.order_id LEFT JOIN deliveries d ON d.shop = c.shop AND d.order_id = c.order_id
-		WHERE c.id > $1 ORDER BY c.id LIMIT $2`, decision, limit)
+	}, `SELECT n.id, n.shop, n.order_id, coalesce(o.name, ''), coalesce(o.version, ''), coalesce(d.erp, ''), coalesce(d.state, ''), n.step, n.outcome, n.at
+		FROM decisions n LEFT JOIN orders o ON o.shop = n.shop AND o.id = n.order_id LEFT JOIN deliveries d ON d.shop = n.shop AND d.order_id = n.order_id
+		WHERE n.id > $1 ORDER BY n.id LIMIT $2`, decision, limit)
 	return all, err
 }
 

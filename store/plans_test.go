@@ -155,7 +155,7 @@ func readEverything(t *testing.T, s *Store) {
 // give them.
 var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
-	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "c": true, "gap_steps": true, "p": true, "seen": true,
+	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "n": true, "gap_steps": true, "p": true, "seen": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
