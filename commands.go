@@ -273,7 +273,7 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if cmd.DryRun {
 		return cmd.plan(ctx, p.Stdout, a, keys)
 	}
-	started, err := a.Engine.Replay(ctx, keys, "the command line")
+	started, err := a.Engine.Replay(ctx, keys, byCommand)
 	if err != nil {
 		return err
 	}
@@ -363,6 +363,9 @@ func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, ke
 	return nil
 }
 
+// byCommand is who acts where nobody has logged in, for the record.
+const byCommand = "the command line"
+
 type tokenCommand struct {
 	Add    tokenAdd    `cmd:"" help:"Make a token; it is shown once."`
 	List   tokenList   `cmd:"" help:"List tokens."`
@@ -381,7 +384,7 @@ func (cmd tokenAdd) Run(ctx context.Context, p *Program, c *commands) error {
 		return err
 	}
 	defer db.Close()
-	secret, err := db.AddToken(ctx, cmd.Name, cmd.Scope)
+	secret, err := db.AddToken(ctx, cmd.Name, cmd.Scope, byCommand)
 	if err != nil {
 		return err
 	}
@@ -421,7 +424,7 @@ func (cmd tokenRemove) Run(ctx context.Context, p *Program, c *commands) error {
 		return err
 	}
 	defer db.Close()
-	return db.RemoveToken(ctx, cmd.Name)
+	return db.RemoveToken(ctx, cmd.Name, byCommand)
 }
 
 type backupCommand struct {

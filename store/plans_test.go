@@ -89,8 +89,35 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, err)
 	require.NoError(t, s.Polled(t.Context(), "acme", noon, nil, ""))
 	require.NoError(t, s.Subscribed(t.Context(), "acme", []SubscriptionChange{{}}, ""))
+	writePeople(t, s)
 	s.Refuse(Refusal{})
 	s.tally.flush()
+}
+
+func writePeople(t *testing.T, s *Store) {
+	t.Helper()
+	ctx := t.Context()
+	var errs []error
+	note := func(_ any, err error) { errs = append(errs, err) }
+	link, err := s.SetupLink(ctx)
+	require.NoError(t, err)
+	u, err := s.UseLink(ctx, link, "ann", "hash")
+	require.NoError(t, err)
+	session := loggedIn(t, s, u)
+	errs = append(errs, s.SetTOTP(ctx, session, "secret", 1, []string{"code"}), s.Rehash(ctx, u, "hash"), s.ConfirmSession(ctx, session))
+	note(s.TakeTOTP(ctx, u, 2))
+	note(s.TakeRecoveryCode(ctx, u, "code"))
+	note(s.AddUser(ctx, "bob", "viewer", "ann"))
+	link, err = s.ResetLink(ctx, "bob", "ann")
+	require.NoError(t, err)
+	note(s.UseLink(ctx, link, "", "hash"))
+	note(s.AddToken(ctx, "ops", "viewer", "ann"))
+	errs = append(errs, s.SetRole(ctx, "bob", "operator", "ann"), s.SetDisabled(ctx, "bob", true, "ann"), s.SetDisabled(ctx, "bob", false, "ann"),
+		s.RemoveUser(ctx, "bob", "ann"), s.SetPassword(ctx, session, "hash"), s.DropTOTP(ctx, session), s.LogOut(ctx, session),
+		s.RemoveToken(ctx, "ops", "ann"), s.Audit(ctx, AuditEntry{Who: "ann"}))
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
 }
 
 func readEverything(t *testing.T, s *Store) {
@@ -127,6 +154,16 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.NextDue(ctx, "books"))
 	note(s.DueRefetches(ctx, "acme", noon.Add(time.Hour), 10))
 	note(s.Redacted(ctx, []Person{{"acme", 7}}))
+	for _, f := range []AuditFilter{{}, {Who: "ann"}} {
+		note(s.AuditLog(ctx, f))
+		f.Before = 5
+		note(s.AuditLog(ctx, f))
+	}
+	note(s.Users(ctx))
+	note(s.RecoveryCodes(ctx, User{ID: 1}))
+	note(s.KnowsPlace(ctx, "ann", "127.0.0.1"))
+	_, err := s.FindLink(ctx, "none")
+	require.ErrorIs(t, err, ErrNotFound)
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
@@ -137,6 +174,7 @@ func readEverything(t *testing.T, s *Store) {
 var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
 	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "seen": true,
+	"audit": true, "sessions": true, "s": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
@@ -146,6 +184,7 @@ var mayScan = map[string]string{
 	"FROM events e ORDER BY e.id DESC LIMIT $1":                                            "the first page of all events: from the newest, until the limit",
 	"AND d.order_id = o.id ORDER BY o.first_seen_at DESC, o.id DESC, o.shop DESC LIMIT $1": "the first page of all orders: from the newest, until the limit",
 	"ON r.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                                   "the first page of all attempts: from the newest, until the limit",
+	"FROM audit ORDER BY id DESC LIMIT $1":                                                 "the first page of the audit log: from the newest, until the limit",
 	"LEFT JOIN transcripts x ON x.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":           "the same with what was said",
 }
 
@@ -185,6 +224,8 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 		"events":            first(EventFilter{}.query()),
 		"events of a shop":  first(EventFilter{Shop: "acme"}.query()),
 		"attempts":          first(TryFilter{}.query()),
+		"audit":             first(AuditFilter{}.query()),
+		"a person's":        first(AuditFilter{Who: "ann"}.query()),
 		"an order's":        first(TryFilter{Order: OrderKey{"acme", 1}}.query()),
 	} {
 		require.NotContains(t, strings.Join(plan(t, plans, query), "\n"), "ORDER BY", name)

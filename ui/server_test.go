@@ -54,7 +54,7 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 	require.NoError(t, err)
 	t.Cleanup(func() { s.store.Close() })
 	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
-		s.tokens[scope], err = s.store.AddToken(t.Context(), "a "+scope, scope)
+		s.tokens[scope], err = s.store.AddToken(t.Context(), "a "+scope, scope, "ann")
 		require.NoError(t, err)
 	}
 	s.options = Options{
@@ -148,7 +148,7 @@ func TestScopes(t *testing.T) {
 		require.Equal(t, want["GET"], s.ask("GET", "/api/v1/stats", "", s.as(scope)...).status, scope)
 		require.Equal(t, want["POST"], s.ask("POST", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`, s.as(scope)...).status, scope)
 	}
-	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer"))
+	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer", "ann"))
 	require.Equal(t, http.StatusUnauthorized, s.ask("GET", "/api/v1/stats", "", s.as("viewer")...).status, "a token that was removed")
 }
 
