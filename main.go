@@ -1,8 +1,9 @@
 // Gapless carries every Shopify order into the merchant's ERP, exactly once and
 // at its newest version, and proves each day that none is missing.
 //
-// This package is the program: its commands (main.go), the appliance they are
-// about (appliance.go), the config (config*.go) and the demo (demo.go).
+// This package is the program: its commands (main.go lists them, each stands in
+// NAME_command.go), the appliance they are about (appliance.go), the config
+// (config*.go) and the demo (demo_command.go).
 package main
 
 import (
