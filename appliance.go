@@ -136,7 +136,7 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 		shops = append(shops, s.Name)
 	}
 	a.Server = ui.New(ui.Options{
-		Store: a.Store, Actions: actions{a.Engine}, Webhook: door, Shops: shops, Metrics: actions{a.Engine}.metrics, Version: version, Log: log,
+		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, Version: version, Log: log,
 	})
 	return a, nil
 }
@@ -279,6 +279,7 @@ func (a *Appliance) door() (*shopify.Door, error) {
 // requests under way are answered, calls under way are recorded.
 func (a *Appliance) Run(ctx context.Context, listener net.Listener) error {
 	server := a.httpServer()
+	server.RegisterOnShutdown(a.Server.EndStreams)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 2)

@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"gapless/store"
 )
+
+// byCommand is who asks for what a command sets in motion.
+const byCommand = "the command line"
 
 // guest opens the whole appliance beside a running `gapless serve`, for what
 // asks a shop or an ERP.
@@ -35,6 +39,15 @@ func (p *Program) guestStore(ctx context.Context, c *commands) (*store.Store, er
 func explained(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%w; there is no store yet: start `gapless serve` once", err)
+	}
+	return err
+}
+
+// sayWhoCarriesOn tells, where no appliance runs, that nothing happens until one does.
+func (a *Appliance) sayWhoCarriesOn(w io.Writer) error {
+	runs, err := store.Owned(storePath(a.Config))
+	if err == nil && !runs {
+		fmt.Fprintln(w, "No appliance runs on this store: start gapless serve, which carries this out.")
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"gapless/store"
 )
 
 type pollCommand struct {
@@ -17,20 +19,31 @@ func (cmd pollCommand) Run(ctx context.Context, p *Program, c *commands) error {
 		return err
 	}
 	defer a.Close()
-	found := false
-	for _, s := range a.Config.Shops {
-		if cmd.Shop != "" && cmd.Shop != s.Name {
-			continue
-		}
-		found = true
-		r, err := a.Engine.Poll(ctx, s.Name)
+	shops, err := a.shopsNamed(cmd.Shop)
+	if err != nil {
+		return err
+	}
+	fetched := 0
+	for _, shop := range shops {
+		began := time.Now()
+		r, err := a.Engine.Poll(ctx, shop)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.Stdout, "%s: %d orders changed between %s and %s; %d are fetched\n", s.Name, r.Seen, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), r.Fetched)
+		fmt.Fprintf(p.Stdout, "%s: %d orders changed between %s and %s; %d are fetched\n", shop, r.Seen, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), r.Fetched)
+		fetched += r.Fetched
+		if r.Lost == 0 {
+			continue
+		}
+		fmt.Fprintf(p.Stdout, "%s: no webhook told of %d of them:\n", shop, r.Lost)
+		gaps, err := allGaps(ctx, a.Store, store.GapFilter{Shop: shop, Seen: began})
+		if err != nil {
+			return err
+		}
+		tellGaps(p.Stdout, gaps)
 	}
-	if !found {
-		return usageError{fmt.Errorf("there is no shop named %q in the config", cmd.Shop)}
+	if fetched == 0 {
+		return nil
 	}
-	return nil
+	return a.sayWhoCarriesOn(p.Stdout)
 }

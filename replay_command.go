@@ -15,6 +15,7 @@ import (
 
 type replayCommand struct {
 	Order  []string `help:"Name or id of an order; several times for several." placeholder:"NAME-OR-ID"`
+	Gap    []int64  `help:"Id of a gap that is to be mended; several times for several." placeholder:"ID"`
 	State  string   `help:"All orders in this state." enum:",due,delivered,unknown,parked,excluded" default:""`
 	Shop   string   `help:"Only this shop." placeholder:"NAME"`
 	From   string   `help:"Only orders first seen from this day on." placeholder:"2006-01-02"`
@@ -26,8 +27,8 @@ type replayCommand struct {
 // Run asks for a replay, which the running appliance carries out, or shows
 // what it would come to.
 func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	if len(cmd.Order) == 0 && cmd.State == "" {
-		return usageError{errors.New("say which orders: --order NAME-OR-ID, or --state parked")}
+	if len(cmd.Order) == 0 && len(cmd.Gap) == 0 && cmd.State == "" {
+		return usageError{errors.New("say what to replay: --order NAME-OR-ID, --gap ID, or --state parked")}
 	}
 	a, err := p.guest(ctx, c)
 	if err != nil {
@@ -38,14 +39,34 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if err != nil {
 		return err
 	}
+	for _, id := range cmd.Gap {
+		if _, err := gapNamed(ctx, a.Store, id); err != nil {
+			return err
+		}
+	}
 	if cmd.DryRun {
 		return cmd.plan(ctx, p.Stdout, a, keys)
 	}
-	started, err := a.Engine.Replay(ctx, keys, "the command line")
+	if err := cmd.replayGaps(ctx, p.Stdout, a); err != nil || len(cmd.Order) == 0 && cmd.State == "" {
+		return err
+	}
+	started, err := a.Engine.Replay(ctx, keys, byCommand)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(p.Stdout, "%d of %d orders are verified in their ERP and sent again where needed\n", started, len(keys))
+	return nil
+}
+
+func (cmd replayCommand) replayGaps(ctx context.Context, w io.Writer, a *Appliance) error {
+	if len(cmd.Gap) == 0 {
+		return nil
+	}
+	started, err := a.Engine.ReplayGaps(ctx, cmd.Gap, byCommand)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%d of %d gaps are being mended\n", started, len(cmd.Gap))
 	return nil
 }
 
@@ -105,7 +126,14 @@ func day(text string) (time.Time, error) {
 func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, keys []store.OrderKey) error {
 	plans := []ui.Plan{}
 	for _, k := range keys {
-		plan, err := (actions{a.Engine}).Plan(ctx, k)
+		plan, err := actions{a}.Plan(ctx, k)
+		if err != nil {
+			return err
+		}
+		plans = append(plans, plan)
+	}
+	for _, id := range cmd.Gap {
+		plan, err := actions{a}.PlanGap(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -115,18 +143,33 @@ func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, ke
 		return writeJSON(w, plans)
 	}
 	for _, plan := range plans {
-		fmt.Fprintf(w, "%s (%s): %s", printable(plan.Order), plan.Ref, plan.Action)
-		if plan.Reason != "" {
-			fmt.Fprintf(w, ", %s", printable(plan.Reason))
-		}
-		fmt.Fprintln(w)
-		for _, call := range plan.Calls {
-			fmt.Fprintf(w, "\n  %s %s\n", call.Method, call.URL)
-			for _, name := range slices.Sorted(maps.Keys(call.Header)) {
-				fmt.Fprintf(w, "  %s: %s\n", name, call.Header[name])
-			}
-			fmt.Fprintf(w, "\n  %s\n", printable(call.Body))
-		}
+		tellPlan(w, plan)
 	}
 	return nil
+}
+
+func tellPlan(w io.Writer, plan ui.Plan) {
+	fmt.Fprintf(w, "%s: %s", planAbout(plan), plan.Action)
+	if plan.Reason != "" {
+		fmt.Fprintf(w, ", %s", printable(plan.Reason))
+	}
+	fmt.Fprintln(w)
+	for _, call := range plan.Calls {
+		fmt.Fprintf(w, "\n  %s %s\n", call.Method, call.URL)
+		for _, name := range slices.Sorted(maps.Keys(call.Header)) {
+			fmt.Fprintf(w, "  %s: %s\n", name, call.Header[name])
+		}
+		fmt.Fprintf(w, "\n  %s\n", printable(call.Body))
+	}
+}
+
+// planAbout is the order a plan is about, as far as it is known.
+func planAbout(p ui.Plan) string {
+	switch {
+	case p.Order == "" && p.Ref == "":
+		return "the shop"
+	case p.Order == "":
+		return p.Ref
+	}
+	return fmt.Sprintf("%s (%s)", printable(p.Order), p.Ref)
 }

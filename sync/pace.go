@@ -32,6 +32,7 @@ func (e *Engine) pollLoop(ctx context.Context, shop *Shop) {
 		}
 		e.logged("poll", err)
 		pace = shop.nextPace(pace, result, err, signs.troubled(e.now()))
+		signs.keepPace(pace)
 		if result.Young > 0 {
 			signs.lookAt(e.now().Add(shop.Poll.Grace))
 		}

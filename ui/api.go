@@ -26,11 +26,21 @@ func (s *Server) api(r *httprouter.Router) {
 	huma.Get(api, "/api/v1/events", s.listEvents)
 	huma.Get(api, "/api/v1/events/{id}", s.showEvent)
 	huma.Get(api, "/api/v1/deliveries", s.listDeliveries)
+	huma.Get(api, "/api/v1/gaps", s.listGaps)
+	huma.Get(api, "/api/v1/gaps/{id}", s.showGap)
+	huma.Get(api, "/api/v1/runs", s.listRuns)
+	huma.Get(api, "/api/v1/runs/{id}", s.showRun)
 	huma.Get(api, "/api/v1/stats", s.stats)
-	huma.Register(api, huma.Operation{
-		OperationID: "post-replays", Method: http.MethodPost, Path: "/api/v1/replays", DefaultStatus: http.StatusAccepted,
-		Summary: "Verify orders in their ERP and send them again where needed",
-	}, s.replay)
+	huma.Post(api, "/api/v1/replays", s.postReplays, accepted("Verify orders in their ERP and send them again where needed"))
+	huma.Post(api, "/api/v1/gaps/{id}/replay", s.replayGap, accepted("Set in motion what is to mend a gap"))
+	huma.Post(api, "/api/v1/gaps/{id}/ignore", s.ignoreGap, accepted("Leave a gap as it is"))
+	huma.Post(api, "/api/v1/runs", s.startRun, accepted("Begin a comparison or a poll"))
+	huma.Register(api, s.streamOperation(api), s.stream)
+}
+
+// accepted says what a POST starts, which goes on after it was answered.
+func accepted(summary string) func(*huma.Operation) {
+	return func(o *huma.Operation) { o.Summary, o.DefaultStatus = summary, http.StatusAccepted }
 }
 
 // Page is what every list takes.
