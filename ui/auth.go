@@ -63,6 +63,12 @@ func (s *Server) authorize(api huma.API) func(huma.Context, func(huma.Context)) 
 	}
 }
 
+// asker is who makes the request, for the record.
+func asker(ctx context.Context) string {
+	by, _ := ctx.Value(contextKey{}).(string)
+	return by
+}
+
 // needs is the scope of an operation: who writes must be an operator.
 func needs(ctx huma.Context) string {
 	if ctx.Method() == http.MethodGet {

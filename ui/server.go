@@ -16,33 +16,6 @@ import (
 	"gapless/store"
 )
 
-// Actions is what the API asks of the engine.
-type Actions interface {
-	// Replay has orders verified in their ERP and sent again where needed, and
-	// returns how many it set in motion.
-	Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error)
-	// Plan says what delivering an order now would ask of its ERP.
-	Plan(ctx context.Context, order store.OrderKey) (Plan, error)
-}
-
-// Plan is a dry run of one order.
-type Plan struct {
-	Order  string     `json:"order"`            // its name
-	Ref    string     `json:"ref"`              // its reference in the ERP
-	Action string     `json:"action"`           // send, nothing, exclude or park
-	Reason string     `json:"reason,omitempty"` // why nothing, exclude or park
-	Hint   string     `json:"hint,omitempty"`
-	Calls  []PlanCall `json:"calls"`
-}
-
-// PlanCall is one writing request to the ERP, without secrets.
-type PlanCall struct {
-	Method string            `json:"method"`
-	URL    string            `json:"url"`
-	Header map[string]string `json:"header,omitempty"`
-	Body   string            `json:"body,omitempty"`
-}
-
 // Options are what a server is made of.
 type Options struct {
 	Store   *store.Store
@@ -64,11 +37,12 @@ type Options struct {
 type Server struct {
 	Options
 	handler http.Handler
+	streams streams
 }
 
 // New returns a server for o.
 func New(o Options) *Server {
-	s := &Server{Options: o}
+	s := &Server{Options: o, streams: newStreams()}
 	if s.Now == nil {
 		s.Now = time.Now
 	}
@@ -146,7 +120,7 @@ type health struct {
 // metrics is for loopback, or for a token with scope metrics.
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStoreCollector(s.Store, s.Now), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	registry.MustRegister(newStoreCollector(s.Store, s.Shops, s.Now), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gapless_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": s.Version},
 	}, func() float64 { return 1 }))
 	if s.Metrics != nil {
