@@ -56,6 +56,7 @@ func New(o Options) *Server {
 	r.HandlerFunc(http.MethodGet, "/readyz", s.readyz)
 	r.Handler(http.MethodGet, "/metrics", s.metrics())
 	s.api(r)
+	s.pages(r)
 	s.handler = headers(http.NewCrossOriginProtection().Handler(notModified(r)))
 	return s
 }

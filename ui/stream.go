@@ -113,10 +113,15 @@ func (s streams) linger(ctx context.Context) {
 	}
 }
 
-// stillAllowed says that the client's token was not removed since.
+// stillAllowed says that the client's token was not removed since, and that who
+// reads without one is still logged in.
 func (s *Server) stillAllowed(ctx huma.Context) bool {
 	if s.Open {
 		return true
+	}
+	if ctx.Header("Authorization") == "" {
+		_, known := s.reader(ctx)
+		return known
 	}
 	_, err := s.token(ctx.Context(), ctx.Header("Authorization"))
 	return !errors.Is(err, store.ErrNotFound)
