@@ -136,7 +136,7 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 		shops = append(shops, s.Name)
 	}
 	a.Server = ui.New(ui.Options{
-		Store: a.Store, Actions: actions{a.Engine}, Webhook: door, Shops: shops, Metrics: actions{a.Engine}.metrics, Version: version, Log: log,
+		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, Version: version, Log: log,
 	})
 	return a, nil
 }
@@ -279,6 +279,7 @@ func (a *Appliance) door() (*shopify.Door, error) {
 // requests under way are answered, calls under way are recorded.
 func (a *Appliance) Run(ctx context.Context, listener net.Listener) error {
 	server := a.httpServer()
+	server.RegisterOnShutdown(a.Server.EndStreams)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 2)
@@ -342,32 +343,4 @@ func (a *Appliance) Close() error {
 		err = errors.Join(err, c.Close())
 	}
 	return err
-}
-
-// actions is the engine as the API asks it.
-type actions struct{ engine *ordersync.Engine }
-
-func (a actions) Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error) {
-	return a.engine.Replay(ctx, orders, by)
-}
-
-func (a actions) Plan(ctx context.Context, order store.OrderKey) (ui.Plan, error) {
-	p, err := a.engine.Plan(ctx, order)
-	plan := ui.Plan{Order: p.Order, Ref: p.Ref, Action: p.Action, Reason: p.Reason, Hint: p.Hint, Calls: []ui.PlanCall{}}
-	for _, c := range p.Calls {
-		plan.Calls = append(plan.Calls, ui.PlanCall(c))
-	}
-	return plan, err
-}
-
-func (a actions) metrics() ui.EngineMetrics {
-	m := a.engine.Metrics()
-	told := ui.EngineMetrics{Events: m.Events, Accepted: m.Accepted, Fetched: m.Fetched, Attempts: map[ui.AttemptKind]ui.AttemptCount{}, Circuits: map[string]bool{}}
-	for k, n := range m.Attempts {
-		told.Attempts[ui.AttemptKind(k)] = ui.AttemptCount(n)
-	}
-	for name, c := range m.Circuits {
-		told.Circuits[name] = !c.Until.IsZero()
-	}
-	return told
 }

@@ -1,8 +1,9 @@
 // Gapless carries every Shopify order into the merchant's ERP, exactly once and
 // at its newest version, and proves each day that none is missing.
 //
-// This package is the program: its commands (main.go), the appliance they are
-// about (appliance.go), the config (config*.go) and the demo (demo.go).
+// This package is the program: its commands (main.go lists them, each stands in
+// NAME_command.go), the appliance they are about (appliance.go), the config
+// (config*.go) and the demo (demo_command.go).
 package main
 
 import (
@@ -52,19 +53,23 @@ type Program struct {
 type commands struct {
 	Config string `help:"Config file; default ./config.toml, then /etc/gapless/config.toml." placeholder:"FILE"`
 
-	Serve    serveCommand    `cmd:"" help:"Run the appliance."`
-	Demo     demoCommand     `cmd:"" help:"Run a self-contained demo: a pretend shop with faults and a pretend ERP."`
-	Check    checkCommand    `cmd:"" help:"Validate the config and test every shop, ERP, subscription and the disk."`
-	Poll     pollCommand     `cmd:"" help:"Ask the shops now what changed since the last poll."`
-	Orders   ordersCommand   `cmd:"" help:"List orders, or show one."`
-	Events   eventsCommand   `cmd:"" help:"List events, or show one."`
-	Replay   replayCommand   `cmd:"" help:"Verify orders in the ERP and send them again where needed."`
-	Report   reportCommand   `cmd:"" help:"Print the daily report: does everything add up?"`
-	Backfill backfillCommand `cmd:"" help:"Bring in orders of the past, from a day on."`
-	Token    tokenCommand    `cmd:"" help:"Add, list and remove API tokens."`
-	Backup   backupCommand   `cmd:"" help:"Write a consistent, verified copy of a running store."`
-	Restore  restoreCommand  `cmd:"" help:"Put a backup in the store's place."`
-	Version  versionCommand  `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
+	Serve     serveCommand     `cmd:"" help:"Run the appliance."`
+	Demo      demoCommand      `cmd:"" help:"Run a self-contained demo: a pretend shop with faults and a pretend ERP."`
+	Check     checkCommand     `cmd:"" help:"Validate the config and test every shop, ERP, subscription and the disk."`
+	Poll      pollCommand      `cmd:"" help:"Ask the shops now what changed since the last poll."`
+	Reconcile reconcileCommand `cmd:"" help:"Compare Shopify, Gapless and the ERP now, and mend what differs."`
+	Gaps      gapsCommand      `cmd:"" help:"List gaps, show one, or ignore one."`
+	Runs      runsCommand      `cmd:"" help:"List what was compared and polled."`
+	Orders    ordersCommand    `cmd:"" help:"List orders, or show one."`
+	Events    eventsCommand    `cmd:"" help:"List events, or show one."`
+	Replay    replayCommand    `cmd:"" help:"Verify orders in the ERP and send them again where needed; mend gaps."`
+	Report    reportCommand    `cmd:"" help:"Print the daily report: does everything add up?"`
+	User      userCommand      `cmd:"" help:"Add, list, reset and remove people who log in."`
+	Token     tokenCommand     `cmd:"" help:"Add, list and remove API tokens."`
+	Backup    backupCommand    `cmd:"" help:"Write a consistent, verified copy of a running store."`
+	Version   versionCommand   `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
+	Backfill  backfillCommand  `cmd:"" help:"Bring in orders of the past, from a day on."`
+	Restore   restoreCommand   `cmd:"" help:"Put a backup in the store's place."`
 }
 
 // gapsFound is an answer that ops must look at; it exits with 3.

@@ -34,7 +34,7 @@ func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error
 				return err
 			}
 		}
-		r, err := a.Engine.Report(ctx, shop, day, false, "the command line")
+		r, err := a.Engine.Report(ctx, shop, day, false, byCommand)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,9 @@ const (
 	GapSilence      = "silence"      // fewer webhooks than this shop's habit
 )
 
+// GapKinds are all kinds of gaps.
+var GapKinds = []string{GapMissing, GapStale, GapMismatch, GapDoubled, GapStuck, GapParked, GapOrphan, GapSubscription, GapSilence}
+
 // States of a gap; doc.go draws them.
 const (
 	GapOpen    = "open"
@@ -257,10 +260,11 @@ func (s *Store) CauseOfGap(ctx context.Context, id int64, cause, detail string) 
 type GapFilter struct {
 	Shop    string
 	Kind    string
-	State   string // or "live": open, healing or ignored; "closed" for what healed
+	State   string // or Live
 	OrderID int64
 	From    time.Time // first seen from here on
 	To      time.Time // first seen before it
+	Seen    time.Time // last seen from here on
 	Before  int64     // only gaps with a smaller id: the cursor
 	Limit   int
 }
@@ -303,6 +307,9 @@ func (f GapFilter) query() (string, []any) {
 	}
 	if !f.To.IsZero() {
 		w.and("g.first_seen < ?", micros(f.To))
+	}
+	if !f.Seen.IsZero() {
+		w.and("g.last_seen >= ?", micros(f.Seen))
 	}
 	if f.Before != 0 {
 		w.and("g.id < ?", f.Before)

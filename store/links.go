@@ -45,7 +45,7 @@ func (s *Store) ResetLink(ctx context.Context, name, by string) (link string, er
 	err = s.changeUser(ctx, name, by, "reset link made", "", func(t *tx, id int64) error {
 		disabled, err := t.exists(`SELECT 1 FROM people WHERE id = $1 AND disabled_at > 0`, id)
 		if err == nil && disabled {
-			err = fmt.Errorf("%s is disabled; enable them first", name)
+			err = Declined(name + " is disabled; enable them first")
 		}
 		if err != nil {
 			return err

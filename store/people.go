@@ -20,8 +20,14 @@ type User struct {
 	SeenAt     time.Time // last log-in that is remembered
 }
 
+// Declined is a change that can't be made, in words for whoever asked for it.
+type Declined string
+
+// Error is these words.
+func (d Declined) Error() string { return string(d) }
+
 // ErrLastAdmin says that a change would leave nobody who can make it undone.
-var ErrLastAdmin = errors.New("this is the last admin who can log in; make somebody else an admin first")
+const ErrLastAdmin = Declined("this is the last admin who can log in; make somebody else an admin first")
 
 const userColumns = `p.id, p.name, p.role, p.password, p.totp, p.created_at, p.disabled_at,
 	coalesce((SELECT max(seen_at) FROM places WHERE person_id = p.id), 0)`
@@ -81,7 +87,7 @@ func (s *Store) AddUser(ctx context.Context, name, role, by string) (link string
 			return err
 		}
 		if taken {
-			return fmt.Errorf("there is somebody named %q already; choose another name, or reset theirs", name)
+			return Declined(fmt.Sprintf("there is somebody named %q already; choose another name, or make a new link for theirs", name))
 		}
 		id, err := s.insertUser(t, name, role, "")
 		if err != nil {

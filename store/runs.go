@@ -48,12 +48,18 @@ type Run struct {
 // ErrRunning says that a run over the same window is under way.
 var ErrRunning = errors.New("the same run is under way already")
 
-// BeginRun notes that a run begins and sets its ID.
+// sameWindow is by how much the windows of runs may differ that somebody asked
+// for twice: each ends when it was asked for.
+const sameWindow = time.Minute
+
+// BeginRun notes that a run begins and sets its ID. While the same one is under
+// way, it is ErrRunning.
 func (s *Store) BeginRun(ctx context.Context, r *Run) error {
 	r.State, r.StartedAt = RunRunning, s.now()
 	return s.writer.apply(ctx, Runs, func(t *tx) error {
-		busy, err := t.exists(`SELECT 1 FROM runs WHERE shop = $1 AND kind = $2 AND from_at = $3 AND to_at = $4 AND state = 'running'`,
-			r.Shop, r.Kind, micros(r.From), micros(r.To))
+		busy, err := t.exists(`SELECT 1 FROM runs WHERE shop = $1 AND kind = $2 AND state = 'running'
+				AND (from_at = $3 AND to_at = $4 OR by = $5 AND abs(from_at - $3) < $6 AND abs(to_at - $4) < $6)`,
+			r.Shop, r.Kind, micros(r.From), micros(r.To), r.By, sameWindow.Microseconds())
 		if err != nil {
 			return err
 		}
@@ -151,6 +157,19 @@ func (s *Store) LastRun(ctx context.Context, shop, kind string) (Run, error) {
 		ORDER BY r.id DESC LIMIT 1`, shop, kind).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
+	}
+	return r, err
+}
+
+// LastCompared returns the comparison of the three sides that began last and has
+// ended, however it did, or ErrNotFound.
+func (s *Store) LastCompared(ctx context.Context, shop string) (Run, error) {
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.id IN (
+			SELECT max(id) FROM runs WHERE shop = $1 AND kind = 'reconcile' AND ended_at > 0
+			UNION ALL SELECT max(id) FROM runs WHERE shop = $1 AND kind = 'deep' AND ended_at > 0)
+		ORDER BY r.id DESC LIMIT 1`, shop).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("a comparison of %s: %w", shop, ErrNotFound)
 	}
 	return r, err
 }

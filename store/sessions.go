@@ -84,8 +84,7 @@ func forgetOld(t *tx, now time.Time) error {
 	return t.exec(`DELETE FROM places WHERE seen_at <= $1`, micros(now.Add(-placeLife)))
 }
 
-// FindSession returns the live session of this secret, or ErrNotFound, and
-// notes that something was heard of it.
+// FindSession returns the live session of this secret, or ErrNotFound.
 func (s *Store) FindSession(ctx context.Context, secret string) (Session, error) {
 	now := s.now()
 	var f Session
@@ -102,11 +101,17 @@ func (s *Store) FindSession(ctx context.Context, secret string) (Session, error)
 		return f, err
 	}
 	f.LoggedInAt, f.SeenAt, f.ConfirmedAt = timeOf(created), timeOf(seen), timeOf(confirmed)
-	if now.Sub(f.SeenAt) < seenEvery {
-		return f, nil
+	return f, nil
+}
+
+// SeenSession notes that something was heard of a session, now and then.
+func (s *Store) SeenSession(ctx context.Context, session Session) error {
+	now := s.now()
+	if now.Sub(session.SeenAt) < seenEvery {
+		return nil
 	}
-	return f, s.writer.apply(ctx, 0, func(t *tx) error {
-		return t.exec(`UPDATE sessions SET seen_at = $1 WHERE id = $2`, micros(now), f.ID)
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		return t.exec(`UPDATE sessions SET seen_at = $1 WHERE id = $2`, micros(now), session.ID)
 	})
 }
 

@@ -22,7 +22,7 @@ func TestStatsCountWhatIsThere(t *testing.T) {
 func TestStatsOfAnEmptyStoreAreNought(t *testing.T) {
 	st, err := open(t).Stats(t.Context(), noon)
 	require.NoError(t, err)
-	require.Equal(t, Stats{States: map[string]int64{}, Gaps: map[string]int64{}}, st)
+	require.Equal(t, Stats{States: map[string]int64{}, Gaps: map[GapGroup]int64{}}, st)
 }
 
 func TestStatsCountEventsThatAreOfTheHourAndThoseThatWait(t *testing.T) {

@@ -8,10 +8,8 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -333,30 +331,6 @@ func sameFile(a, b string) bool {
 	}
 	ib, err := os.Stat(b)
 	return err == nil && os.SameFile(ia, ib)
-}
-
-// lockFile takes the lock that the owner of a database holds while it lives.
-// The kernel lets go of it when the process ends, however it ends.
-func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, ErrLocked
-	}
-	return f, nil
-}
-
-// ownersOnly makes the file, if there is none, readable by its owner alone: it
-// holds people's addresses. SQLite gives its WAL the same permissions.
-func ownersOnly(path string) error {
-	f, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 func escapePath(path string) string { return strings.ReplaceAll(url.PathEscape(path), "%2F", "/") }

@@ -25,7 +25,7 @@ func (s *Store) AddToken(ctx context.Context, name, scope, by string) (secret st
 		n, err := t.changed(`INSERT INTO tokens (name, scope, hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
 			name, scope, hash, micros(s.now()))
 		if err == nil && n == 0 {
-			err = fmt.Errorf("there is a token named %q already; remove it first or choose another name", name)
+			err = Declined(fmt.Sprintf("there is a token named %q already; remove it first or choose another name", name))
 		}
 		if err != nil {
 			return err

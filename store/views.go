@@ -101,8 +101,11 @@ type Stats struct {
 
 	LagP50, LagP99 time.Duration // of the last hour's webhooks, from Triggered-At to received
 
-	Gaps map[string]int64 // open and healing, by kind
+	Gaps map[GapGroup]int64 // those that are not closed
 }
+
+// GapGroup names a count of gaps.
+type GapGroup struct{ Kind, State string }
 
 // lagSample bounds the webhooks whose lag is looked at: the newest of the last hour.
 const lagSample = 10_000
@@ -141,7 +144,7 @@ func (s *Store) Stats(ctx context.Context, since time.Time) (Stats, error) {
 	if st.States, err = countStates(ctx, tx, deliveries); err != nil {
 		return st, fmt.Errorf("count deliveries: %w", err)
 	}
-	if st.Gaps, err = countBy(ctx, tx, `SELECT kind, count(*) FROM gaps WHERE state IN ('open', 'healing') GROUP BY kind`); err != nil {
+	if st.Gaps, err = countGaps(ctx, tx); err != nil {
 		return st, fmt.Errorf("count gaps: %w", err)
 	}
 	if st.LagP50, st.LagP99, err = webhookLag(ctx, tx, from); err != nil {
@@ -152,34 +155,44 @@ func (s *Store) Stats(ctx context.Context, since time.Time) (Stats, error) {
 
 // countStates counts the states that few rows are in; the rest is delivered.
 func countStates(ctx context.Context, tx *sql.Tx, all int64) (map[string]int64, error) {
-	states, err := countBy(ctx, tx, `SELECT state, count(*) FROM deliveries
+	rows, err := tx.QueryContext(ctx, `SELECT state, count(*) FROM deliveries
 		WHERE state IN ('due', 'sending', 'unknown', 'parked', 'excluded') GROUP BY state`)
-	for _, n := range states {
-		all -= n
-	}
-	if err == nil && all > 0 {
-		states[StateDelivered] = all
-	}
-	return states, err
-}
-
-// countBy reads counts by name.
-func countBy(ctx context.Context, tx *sql.Tx, query string) (map[string]int64, error) {
-	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	counts := map[string]int64{}
+	states := map[string]int64{}
 	for rows.Next() {
-		var name string
+		var state string
 		var n int64
-		if err := rows.Scan(&name, &n); err != nil {
+		if err := rows.Scan(&state, &n); err != nil {
 			return nil, err
 		}
-		counts[name] = n
+		states[state] = n
+		all -= n
 	}
-	return counts, rows.Err()
+	if all > 0 {
+		states[StateDelivered] = all
+	}
+	return states, rows.Err()
+}
+
+func countGaps(ctx context.Context, tx *sql.Tx) (map[GapGroup]int64, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT kind, state, count(*) FROM gaps WHERE state IN ('open', 'healing', 'ignored') GROUP BY kind, state`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	gaps := map[GapGroup]int64{}
+	for rows.Next() {
+		var g GapGroup
+		var n int64
+		if err := rows.Scan(&g.Kind, &g.State, &n); err != nil {
+			return nil, err
+		}
+		gaps[g] = n
+	}
+	return gaps, rows.Err()
 }
 
 // webhookLag is the median and the 99th percentile of the time from Shopify's

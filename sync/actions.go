@@ -3,17 +3,18 @@ package ordersync
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"gapless/erp"
 	"gapless/store"
 )
 
-// Plan is what delivering an order now would come to.
+// Plan is what delivering an order now would come to, or replaying a gap.
 type Plan struct {
-	Order  string // its name
+	Order  string // its name; empty: not about one order, or one that is not known yet
 	Ref    string
-	Action string // send, nothing, exclude or park
-	Reason string // why nothing, exclude or park
+	Action string // send, nothing, exclude or park; of a gap also ask, subscribe or poll
+	Reason string // why, except for send
 	Hint   string
 	Calls  []erp.Call
 }
@@ -71,6 +72,26 @@ func (e *Engine) Plan(ctx context.Context, k store.OrderKey) (Plan, error) {
 		p.Action, p.Reason = "nothing", "the ERP holds this version already"
 	}
 	return p, nil
+}
+
+// PlanGap says what replaying a gap now would come to. It changes nothing.
+func (e *Engine) PlanGap(ctx context.Context, id int64) (Plan, error) {
+	g, err := e.store.Gap(ctx, id)
+	switch {
+	case err != nil:
+		return Plan{}, err
+	case g.State == store.GapClosed:
+		return Plan{Order: g.OrderName, Action: "nothing", Reason: "the gap is closed"}, nil
+	case g.Kind == store.GapSubscription:
+		return Plan{Action: "subscribe", Reason: "the webhook subscription " + g.Subject + " is made where it is missing"}, nil
+	case g.Kind == store.GapSilence:
+		return Plan{Action: "poll", Reason: "Shopify is asked what changed lately"}, nil
+	}
+	plan, err := e.Plan(ctx, g.Key())
+	if errors.Is(err, store.ErrNotFound) {
+		return Plan{Ref: ref(g.Shop, g.OrderID), Action: "ask", Reason: "Shopify is asked for the order first; what the ERP gets is known then"}, nil
+	}
+	return plan, err
 }
 
 // planned says in words how an order would settle without a call.

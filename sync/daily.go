@@ -41,7 +41,7 @@ func (e *Engine) Report(ctx context.Context, shop, day string, heal bool, by str
 
 // Yesterday is the day of a shop's own calendar that ended last.
 func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err error) {
-	zone, err := e.zone(ctx, shop)
+	zone, err := e.Zone(ctx, shop)
 	if err != nil {
 		return "", err
 	}
@@ -50,7 +50,7 @@ func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err er
 
 // Midnight is when a day of a shop's own calendar begins.
 func (e *Engine) Midnight(ctx context.Context, shop, day string) (time.Time, error) {
-	zone, err := e.zone(ctx, shop)
+	zone, err := e.Zone(ctx, shop)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -58,8 +58,8 @@ func (e *Engine) Midnight(ctx context.Context, shop, day string) (time.Time, err
 	return from, err
 }
 
-// zone is a shop's time zone. Where it is not known yet, the shop is asked.
-func (e *Engine) zone(ctx context.Context, name string) (*time.Location, error) {
+// Zone is a shop's time zone. Where it is not known yet, the shop is asked.
+func (e *Engine) Zone(ctx context.Context, name string) (*time.Location, error) {
 	shop := e.shops[name]
 	if shop == nil {
 		return nil, fmt.Errorf("there is no shop named %q in the config", name)
@@ -95,7 +95,7 @@ func bounds(day string, zone *time.Location) (from, to time.Time, err error) {
 
 // compareDay compares the orders that were placed on a day.
 func (e *Engine) compareDay(ctx context.Context, shop, day string, heal bool, by string) (report.Report, error) {
-	zone, err := e.zone(ctx, shop)
+	zone, err := e.Zone(ctx, shop)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -222,7 +222,7 @@ func (e *Engine) reportsDue(ctx context.Context) error {
 }
 
 func (e *Engine) reportDue(ctx context.Context, shop string, back int) error {
-	zone, err := e.zone(ctx, shop)
+	zone, err := e.Zone(ctx, shop)
 	if err != nil {
 		return err
 	}

@@ -106,6 +106,8 @@ type Engine struct {
 	lastAlert time.Time   // only the schedule touches it
 	unpurged  atomic.Bool // redacted data may still be in the WAL
 	metrics   Metrics
+
+	background background // runs that somebody asked for
 }
 
 // New returns an engine over an open store.
@@ -201,8 +203,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.background.open(ctx)
 	<-ctx.Done()
 	stop()
+	e.background.close()
 	wg.Wait()
 	return nil
 }

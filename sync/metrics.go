@@ -29,7 +29,8 @@ type MetricsSnapshot struct {
 	Accepted int64 // of them, versions of orders that were new
 	Fetched  int64 // orders asked for by id
 	Attempts map[AttemptKind]AttemptCount
-	Circuits map[string]Circuit // by ERP
+	Circuits map[string]Circuit       // by ERP
+	Paces    map[string]time.Duration // by shop: the time between polls at present
 }
 
 // Circuit is the state of one ERP's circuit.
@@ -43,13 +44,18 @@ func (e *Engine) Metrics() MetricsSnapshot {
 	m := &e.metrics
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	snapshot := MetricsSnapshot{Events: m.events, Accepted: m.accepted, Fetched: m.fetched, Attempts: map[AttemptKind]AttemptCount{}, Circuits: map[string]Circuit{}}
+	snapshot := MetricsSnapshot{Events: m.events, Accepted: m.accepted, Fetched: m.fetched, Attempts: map[AttemptKind]AttemptCount{}, Circuits: map[string]Circuit{}, Paces: map[string]time.Duration{}}
 	for k, c := range m.attempts {
 		snapshot.Attempts[k] = c
 	}
 	for name, l := range e.lanes {
 		until, reason := l.circuit.state()
 		snapshot.Circuits[name] = Circuit{until, reason}
+	}
+	for name, shop := range e.shops {
+		if shop.Poll.Active > 0 {
+			snapshot.Paces[name] = e.signs[name].presentPace()
+		}
 	}
 	return snapshot
 }

@@ -19,14 +19,15 @@ const (
 
 // PollResult is what one poll saw.
 type PollResult struct {
-	From, To time.Time
-	Seen     int // orders Shopify says changed
-	Fetched  int // of them, those that we did not know or knew older
-	Lost     int // of those, orders of which no webhook told in time: gaps
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"`
+	Seen    int       `json:"seen"`    // orders Shopify says changed
+	Fetched int       `json:"fetched"` // of them, those that we did not know or knew older
+	Lost    int       `json:"lost"`    // of those, orders of which no webhook told in time: gaps
 	// Young are changes whose webhook may still be on its way; they are looked
 	// for again.
-	Young  int
-	Newest time.Time // of the changes seen, by Shopify's clock
+	Young  int       `json:"young"`
+	Newest time.Time `json:"-"` // of the changes seen, by Shopify's clock
 }
 
 // Poll asks a shop which orders changed since the last poll, in light pages,

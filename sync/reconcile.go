@@ -86,35 +86,49 @@ type reconciler struct {
 // Shopify is read first and the store last: whatever moves meanwhile makes the
 // later side newer, which is told from a fault.
 func (e *Engine) Reconcile(ctx context.Context, name string, pass Pass) (Reconciliation, error) {
+	r, err := e.begin(ctx, name, pass)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	return r.carryOut(ctx)
+}
+
+// begin notes that a pass begins. Whoever begins one must carry it out.
+func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler, error) {
 	shop := e.shops[name]
 	if shop == nil {
-		return Reconciliation{}, fmt.Errorf("there is no shop named %q in the config", name)
+		return nil, fmt.Errorf("there is no shop named %q in the config", name)
 	}
 	if !pass.From.Before(pass.To) {
-		return Reconciliation{}, fmt.Errorf("the window from %s to %s is empty", pass.From.Format(time.RFC3339), pass.To.Format(time.RFC3339))
+		return nil, fmt.Errorf("the window from %s to %s is empty", pass.From.Format(time.RFC3339), pass.To.Format(time.RFC3339))
 	}
 	r := &reconciler{Engine: e, shop: shop, lane: e.lanes[shop.ERP], pass: pass, heads: newSpool(), docs: newSpool(), byRule: map[string]*report.Tally{},
 		run: store.Run{Shop: name, Kind: pass.Kind, By: pass.By, From: pass.From, To: pass.To, Heal: pass.Heal}}
-	r.out.Faults = map[string]int64{}
+	r.out.Faults, r.out.ByRule, r.out.Notes = map[string]int64{}, []report.Excluded{}, []string{}
 	r.until, r.tolerance = e.now().Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
 	if pass.By == BySchedule {
 		state, err := e.store.Shop(ctx, name)
 		if err != nil {
-			return Reconciliation{}, err
+			return nil, err
 		}
 		r.began = state.BeganAt
 	}
+	if err := e.store.BeginRun(ctx, &r.run); err != nil {
+		return nil, fmt.Errorf("reconcile %s: %w", name, err)
+	}
+	return r, nil
+}
+
+// carryOut takes the pass through to its end, and keeps how it ended.
+func (r *reconciler) carryOut(ctx context.Context) (Reconciliation, error) {
 	defer r.heads.close()
 	defer r.docs.close()
-	if err := e.store.BeginRun(ctx, &r.run); err != nil {
-		return r.out, fmt.Errorf("reconcile %s: %w", name, err)
-	}
 	err := r.compare(ctx)
 	if ended := r.end(ctx, err); ended != nil {
 		err = errors.Join(err, ended)
 	}
 	if err != nil {
-		return r.out, fmt.Errorf("reconcile %s: %w", name, err)
+		return r.out, fmt.Errorf("reconcile %s: %w", r.shop.Name, err)
 	}
 	return r.out, nil
 }

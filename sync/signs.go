@@ -19,6 +19,7 @@ type signs struct {
 	holes   map[int64]time.Time // numbers that were skipped, and until when they may still come
 	trouble time.Time           // until when webhooks are under suspicion
 	now     string              // a look that is due at once: what for
+	pace    time.Duration       // between polls, at present; 0: before the first
 }
 
 // mostHoles bounds the numbers that are waited for. A shop that skips more at
@@ -76,6 +77,19 @@ func (s *signs) troubled(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return now.Before(s.trouble)
+}
+
+// keepPace notes the time between polls, for who asks.
+func (s *signs) keepPace(pace time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pace = pace
+}
+
+func (s *signs) presentPace() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pace
 }
 
 func (s *signs) numberSeen() int64 {

@@ -267,6 +267,7 @@ func TestTheDescriptionListsEveryRoute(t *testing.T) {
 		described += len(methods)
 	}
 	require.Equal(t, len(routes), described)
+	s.ui.EndStreams()
 	for _, r := range routes {
 		require.Contains(t, told.Paths[r.path], strings.ToLower(r.method), r.path)
 		require.NotEqual(t, http.StatusMethodNotAllowed, s.ask(r.method, r.example, "", s.as("admin")...).status)

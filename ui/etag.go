@@ -9,10 +9,11 @@ import (
 )
 
 // notModified gives answers of the API an ETag and answers 304 to a client that
-// has them already. The answer is made all the same: this saves the wire.
+// has them already. The answer is made all the same: this saves the wire. The
+// stream of changes has no end to wait for.
 func notModified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/api/") {
+		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/api/") || r.URL.Path == streamPath {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -3,7 +3,6 @@ package ui
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"gapless/store"
@@ -121,6 +120,3 @@ func (s *Server) rehashed(ctx context.Context, u store.User, password string) (s
 	u.Password = hash
 	return u, nil
 }
-
-// LoginName is a name as it is kept: people type it with capitals now and then.
-func LoginName(typed string) string { return strings.ToLower(strings.TrimSpace(typed)) }

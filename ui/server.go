@@ -7,41 +7,16 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gapless/store"
 )
-
-// Actions is what the API asks of the engine.
-type Actions interface {
-	// Replay has orders verified in their ERP and sent again where needed, and
-	// returns how many it set in motion.
-	Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error)
-	// Plan says what delivering an order now would ask of its ERP.
-	Plan(ctx context.Context, order store.OrderKey) (Plan, error)
-}
-
-// Plan is a dry run of one order.
-type Plan struct {
-	Order  string     `json:"order"`            // its name
-	Ref    string     `json:"ref"`              // its reference in the ERP
-	Action string     `json:"action"`           // send, nothing, exclude or park
-	Reason string     `json:"reason,omitempty"` // why nothing, exclude or park
-	Hint   string     `json:"hint,omitempty"`
-	Calls  []PlanCall `json:"calls"`
-}
-
-// PlanCall is one writing request to the ERP, without secrets.
-type PlanCall struct {
-	Method string            `json:"method"`
-	URL    string            `json:"url"`
-	Header map[string]string `json:"header,omitempty"`
-	Body   string            `json:"body,omitempty"`
-}
 
 // Options are what a server is made of.
 type Options struct {
@@ -56,25 +31,40 @@ type Options struct {
 	// Open lets everybody read and act without a token: the demo on loopback.
 	Open    bool
 	Version string
-	Now     func() time.Time
-	Log     *slog.Logger
+	// PasswordCost is what hashing a password takes; zero: as much as a small
+	// VM bears.
+	PasswordCost argon2id.Params
+	Now          func() time.Time
+	// Wait passes a time, or ends early with the context.
+	Wait func(context.Context, time.Duration) error
+	Log  *slog.Logger
 }
 
 // Server answers all HTTP requests.
 type Server struct {
 	Options
-	handler http.Handler
+	handler   http.Handler
+	streams   streams
+	passwords *passwords
+	throttle  *throttle
 }
 
 // New returns a server for o.
 func New(o Options) *Server {
-	s := &Server{Options: o}
+	s := &Server{Options: o, streams: newStreams()}
 	if s.Now == nil {
 		s.Now = time.Now
 	}
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
+	if s.Wait == nil {
+		s.Wait = wait
+	}
+	if s.PasswordCost == (argon2id.Params{}) {
+		s.PasswordCost = usualCost
+	}
+	s.passwords, s.throttle = newPasswords(s.PasswordCost), newThrottle(s.Now, s.Wait)
 	r := httprouter.New()
 	r.PanicHandler = s.panicked
 	r.Handler(http.MethodPost, "/webhooks/shopify", o.Webhook)
@@ -82,8 +72,20 @@ func New(o Options) *Server {
 	r.HandlerFunc(http.MethodGet, "/readyz", s.readyz)
 	r.Handler(http.MethodGet, "/metrics", s.metrics())
 	s.api(r)
+	s.pages(r)
 	s.handler = headers(http.NewCrossOriginProtection().Handler(notModified(r)))
 	return s
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ServeHTTP answers one request. The door goes first and alone: it is the busy
@@ -110,8 +112,16 @@ func headers(next http.Handler) http.Handler {
 }
 
 func (s *Server) panicked(w http.ResponseWriter, r *http.Request, what any) {
-	s.Log.Error("a request failed in an unforeseen way", "path", r.URL.Path, "panic", what)
+	s.Log.Error("a request failed in an unforeseen way", "path", loggedPath(r), "panic", what)
 	http.Error(w, "something went wrong here; the log has more", http.StatusInternalServerError)
+}
+
+// loggedPath is a request's path without the secret of a one-time link.
+func loggedPath(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, "/setup/") {
+		return "/setup/..."
+	}
+	return r.URL.Path
 }
 
 // livez says that the process answers.
@@ -146,7 +156,7 @@ type health struct {
 // metrics is for loopback, or for a token with scope metrics.
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newStoreCollector(s.Store, s.Now), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	registry.MustRegister(newStoreCollector(s.Store, s.Shops, s.Now), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gapless_build_info", Help: "Always 1; the label says which version runs.", ConstLabels: prometheus.Labels{"version": s.Version},
 	}, func() float64 { return 1 }))
 	if s.Metrics != nil {

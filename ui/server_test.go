@@ -23,6 +23,7 @@ var epoch = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 type site struct {
 	testing.TB
 	*httptest.Server
+	ui      *Server
 	store   *store.Store
 	actions *actions
 	tokens  map[string]string // by scope
@@ -32,6 +33,9 @@ type site struct {
 // actions notes what the API asks of the engine.
 type actions struct {
 	replayed []store.OrderKey
+	gaps     []int64
+	ignored  map[int64]string
+	run      RunRequest
 	by       string
 	plan     Plan
 	err      error
@@ -45,6 +49,27 @@ func (a *actions) Replay(_ context.Context, orders []store.OrderKey, by string) 
 
 // Plan tells the plan of the test.
 func (a *actions) Plan(context.Context, store.OrderKey) (Plan, error) { return a.plan, a.err }
+
+// ReplayGaps notes who asked for what.
+func (a *actions) ReplayGaps(_ context.Context, ids []int64, by string) (int64, error) {
+	a.gaps, a.by = ids, by
+	return int64(len(ids)), a.err
+}
+
+// PlanGap tells the plan of the test.
+func (a *actions) PlanGap(context.Context, int64) (Plan, error) { return a.plan, a.err }
+
+// IgnoreGap notes who ignores what, and why.
+func (a *actions) IgnoreGap(_ context.Context, id int64, by, reason string) error {
+	a.ignored, a.by = map[int64]string{id: reason}, by
+	return a.err
+}
+
+// StartRun notes who asked for what.
+func (a *actions) StartRun(_ context.Context, run RunRequest, by string) (int64, error) {
+	a.run, a.by = run, by
+	return 17, a.err
+}
 
 func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
@@ -64,8 +89,10 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 	for _, c := range change {
 		c(&s.options)
 	}
-	s.Server = httptest.NewServer(New(s.options))
+	s.ui = New(s.options)
+	s.Server = httptest.NewServer(s.ui)
 	t.Cleanup(s.Close)
+	t.Cleanup(s.ui.EndStreams)
 	return s
 }
 
@@ -111,14 +138,22 @@ func (s *site) get(path string) map[string]any {
 }
 
 // routes are all there are, with an example of each.
-var routes = []struct{ method, path, example string }{
-	{"GET", "/api/v1/orders", "/api/v1/orders"},
-	{"GET", "/api/v1/orders/{shop}/{id}", "/api/v1/orders/acme/1"},
-	{"GET", "/api/v1/events", "/api/v1/events"},
-	{"GET", "/api/v1/events/{id}", "/api/v1/events/1"},
-	{"GET", "/api/v1/deliveries", "/api/v1/deliveries"},
-	{"GET", "/api/v1/stats", "/api/v1/stats"},
-	{"POST", "/api/v1/replays", "/api/v1/replays"},
+var routes = []struct{ method, path, example, body string }{
+	{"GET", "/api/v1/orders", "/api/v1/orders", ""},
+	{"GET", "/api/v1/orders/{shop}/{id}", "/api/v1/orders/acme/1", ""},
+	{"GET", "/api/v1/events", "/api/v1/events", ""},
+	{"GET", "/api/v1/events/{id}", "/api/v1/events/1", ""},
+	{"GET", "/api/v1/deliveries", "/api/v1/deliveries", ""},
+	{"GET", "/api/v1/gaps", "/api/v1/gaps", ""},
+	{"GET", "/api/v1/gaps/{id}", "/api/v1/gaps/1", ""},
+	{"GET", "/api/v1/runs", "/api/v1/runs", ""},
+	{"GET", "/api/v1/runs/{id}", "/api/v1/runs/1", ""},
+	{"GET", "/api/v1/stats", "/api/v1/stats", ""},
+	{"GET", "/api/v1/stream", "/api/v1/stream", ""},
+	{"POST", "/api/v1/replays", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`},
+	{"POST", "/api/v1/gaps/{id}/replay", "/api/v1/gaps/1/replay", ""},
+	{"POST", "/api/v1/gaps/{id}/ignore", "/api/v1/gaps/1/ignore", `{"reason":"settled in cash"}`},
+	{"POST", "/api/v1/runs", "/api/v1/runs", `{"kind":"poll","shop":"acme"}`},
 }
 
 func TestWithoutATokenNothingIsTold(t *testing.T) {
@@ -267,11 +302,7 @@ func TestAStoreThatCannotReadIsA503InPlainWords(t *testing.T) {
 	s.actions.err = errors.New("secret detail")
 	require.NoError(t, s.store.Close())
 	for _, r := range routes {
-		body := ""
-		if r.method == "POST" {
-			body = `{"orders":[{"shop":"acme","id":1}]}`
-		}
-		a := s.ask(r.method, r.example, body)
+		a := s.ask(r.method, r.example, r.body)
 		require.Equal(t, http.StatusServiceUnavailable, a.status, r.path)
 		require.Contains(t, a.body, "try again", r.path)
 		require.NotContains(t, a.body, "secret detail")

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -67,21 +66,30 @@ type Person struct {
 
 // person is who makes a request; false: nobody is logged in.
 func (s *Server) person(r *http.Request) (Person, bool) {
+	p, err := s.findPerson(r)
+	return p, err == nil
+}
+
+// findPerson is who makes a request, or ErrNotFound.
+func (s *Server) findPerson(r *http.Request) (Person, error) {
 	if s.Open {
-		return Person{Name: "demo", Role: "operator"}, true
+		return Person{Name: "demo", Role: "operator"}, nil
 	}
 	secret := secretOf(r)
 	if secret == "" {
-		return Person{}, false
+		return Person{}, store.ErrNotFound
 	}
 	session, err := s.Store.FindSession(r.Context(), secret)
-	if err != nil {
-		if !errors.Is(err, store.ErrNotFound) {
-			s.Log.Error("a session could not be checked", "err", err)
-		}
-		return Person{}, false
+	return Person{session.Name, session.Role, session}, err
+}
+
+// seen notes that a person is at work. What a page's script asks for by itself
+// is no work: a page that is left open logs out in time.
+func (v *visit) seen() error {
+	if dest := v.Header.Get("Sec-Fetch-Dest"); v.person.session.ID == 0 || dest != "" && dest != "document" {
+		return nil
 	}
-	return Person{session.Name, session.Role, session}, true
+	return v.Store.SeenSession(v.Context(), v.person.session)
 }
 
 // clientAddress is where a request comes from: what the proxy on this machine

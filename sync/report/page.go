@@ -139,7 +139,7 @@ func (r Report) addGaps(p *page) {
 func (g Gap) settled() bool { return g.State == "closed" || g.State == "ignored" }
 
 func (r Report) item(g Gap) item {
-	i := item{Open: !g.settled(), What: inWords(kinds, g.Kind, ""), Order: plain(g.Order, mostName)}
+	i := item{Open: !g.settled(), What: KindText(g.Kind), Order: plain(g.Order, mostName)}
 	if g.Currency != "" {
 		i.Amount = Money{g.Currency, g.Total}.String()
 	}
@@ -190,7 +190,7 @@ func by(way string) string {
 	if way == "" {
 		return ""
 	}
-	return " " + inWords(ways, way, "by ")
+	return " " + WayText(way)
 }
 
 func (w Webhooks) sentences() []string {

@@ -82,7 +82,7 @@ func (b Balance) Balanced() bool {
 func (b Balance) Difference() Tally {
 	var off Tally
 	off.count(b.Shopify, 1)
-	for _, t := range []Tally{b.ERP, b.Cancelled, b.Excluded, b.Pending, b.Parked, b.Missing} {
+	for _, t := range b.parts() {
 		off.count(t, -1)
 	}
 	off.Money = slices.DeleteFunc(off.Money, func(m Money) bool { return m.Amount.IsZero() })

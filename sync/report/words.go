@@ -46,6 +46,62 @@ var ways = map[string]string{
 	"schedule":  "by a regular look",
 }
 
+// causes says why a gap came about.
+var causes = map[string]string{
+	"webhook_never_came":   "no webhook told of it",
+	"webhook_late":         "its webhook came late",
+	"webhook_refused":      "a webhook that may have told of it was turned away here",
+	"gapless_was_down":     "Gapless was not running when its webhook was sent",
+	"erp_failed":           "the ERP has not taken it so far",
+	"erp_lost":             "it was in the ERP and is no longer there",
+	"erp_edited":           "it was changed in the ERP",
+	"cancelled_in_erp":     "it was cancelled in the ERP, not in Shopify",
+	"erp_doubled":          "the ERP holds several live documents for it",
+	"not_updated":          "the ERP took the newer version and shows the older one",
+	"order_refused":        "it was refused, or a rule holds it",
+	"deleted_in_shopify":   "it was deleted in Shopify",
+	"unknown_to_shopify":   "Shopify does not know it",
+	"subscription_removed": "the webhook subscription was removed in Shopify",
+	"webhooks_fell_silent": "Shopify sent fewer webhooks than usual, and changes were lost",
+}
+
+// remedies says who does what about a gap that is open.
+var remedies = map[string]string{
+	"missing":      "waits for a replay, which brings it into the ERP",
+	"stale":        "waits for a replay, which brings the ERP up to date",
+	"mismatch":     "waits for a replay, which puts the document right",
+	"doubled":      "a person must cancel all but one of the documents in the ERP",
+	"stuck":        "Gapless keeps trying; what the ERP answers says what to mend there",
+	"parked":       "a person must mend what the reason names, then replay it",
+	"orphan":       "a person must decide whether the document stays in the ERP",
+	"subscription": "Gapless makes the subscription anew within the hour; a replay does so at once",
+	"silence":      "Gapless asks Shopify for changes more often until webhooks come as usual",
+}
+
+// KindText says in a few words what is wrong where a gap is of this kind.
+func KindText(kind string) string { return inWords(kinds, kind, "") }
+
+// CauseText says in plain words why a gap came about.
+func CauseText(cause string) string { return inWords(causes, cause, "") }
+
+// WayText says what found a gap, or healed it.
+func WayText(way string) string { return inWords(ways, way, "by ") }
+
+// RemedyText says what is being done about a gap, or who must do what; empty
+// where there is nothing left to do.
+func RemedyText(kind, state string) string {
+	switch state {
+	case "open":
+		return inWords(remedies, kind, "")
+	case "healing":
+		return "Gapless is putting it right; it closes once the ERP shows that"
+	}
+	return ""
+}
+
+// Span is how long something took, in its two largest units: "2 h 5 min".
+func Span(d time.Duration) string { return span(int64(d / time.Second)) }
+
 // inWords is a code's plain words, or the code itself where there are none.
 func inWords(words map[string]string, key, before string) string {
 	if text, known := words[key]; known {

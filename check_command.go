@@ -83,6 +83,9 @@ func (k *checks) shop(ctx context.Context, s ShopConfig, client *shopify.Client)
 	if err != nil {
 		return
 	}
+	if seen := client.SeenVersion(); seen != "" && seen != s.APIVersion {
+		k.note("API version of "+s.Name, fmt.Errorf("Shopify answers with %s where %s is asked for, which it no longer serves; set api_version = %q, or a newer one", seen, s.APIVersion, seen))
+	}
 	if shop.Domain != "" && shop.Domain != s.Domain {
 		k.note("shop "+s.Name, fmt.Errorf("the token opens %s, not %s; take the token of the right shop", shop.Domain, s.Domain))
 	}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"gapless/store"
+)
+
+// byCommand is who asks for what a command sets in motion.
+const byCommand = "the command line"
+
+// guest opens the whole appliance beside a running `gapless serve`, for what
+// asks a shop or an ERP.
+func (p *Program) guest(ctx context.Context, c *commands) (*Appliance, error) {
+	config, err := p.config(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	a, err := openAppliance(ctx, config, true, p.logger(config))
+	return a, explained(err)
+}
+
+// guestStore opens the store alone, beside a running `gapless serve`. It works
+// though an ERP's settings are wrong.
+func (p *Program) guestStore(ctx context.Context, c *commands) (*store.Store, error) {
+	config, err := p.config(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	a := newAppliance(config, p.logger(config))
+	err = a.openStore(ctx, true)
+	return a.Store, explained(err)
+}
+
+func explained(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w; there is no store yet: start `gapless serve` once", err)
+	}
+	return err
+}
+
+// sayWhoCarriesOn tells, where no appliance runs, that nothing happens until one does.
+func (a *Appliance) sayWhoCarriesOn(w io.Writer) error {
+	runs, err := store.Owned(storePath(a.Config))
+	if err == nil && !runs {
+		fmt.Fprintln(w, "No appliance runs on this store: start gapless serve, which carries this out.")
+	}
+	return err
+}
