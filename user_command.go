@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"gapless/store"
 	"gapless/ui"
@@ -82,7 +81,7 @@ func (userList) Run(ctx context.Context, p *Program, c *commands) error {
 func listUsers(w io.Writer, users []store.User) error {
 	table := newTable(w, "NAME", "ROLE", "LOG-IN", "SEEN")
 	for _, u := range users {
-		table.row(u.Name, u.Role, loginOf(u), lastSeen(u))
+		table.row(u.Name, u.Role, loginOf(u), orDash(u.SeenAt))
 	}
 	return table.flush()
 }
@@ -98,13 +97,6 @@ func loginOf(u store.User) string {
 		return "password and code"
 	}
 	return "password"
-}
-
-func lastSeen(u store.User) string {
-	if u.SeenAt.IsZero() {
-		return "-"
-	}
-	return u.SeenAt.Format(time.RFC3339)
 }
 
 type userRemove struct {

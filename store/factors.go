@@ -64,7 +64,7 @@ func (s *Store) TakeRecoveryCode(ctx context.Context, u User, code string) (take
 }
 
 // RecoveryCodes tells how many codes a person has left.
-func (s *Store) RecoveryCodes(ctx context.Context, u User) (left int, err error) {
+func (s *Store) RecoveryCodes(ctx context.Context, u User) (left int64, err error) {
 	err = s.readers.QueryRowContext(ctx, `SELECT count(*) FROM recovery_codes WHERE person_id = $1`, u.ID).Scan(&left)
 	return left, err
 }

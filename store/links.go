@@ -52,7 +52,10 @@ func (s *Store) ResetLink(ctx context.Context, name, by string) (link string, er
 		}
 		return s.addLink(t, hash, id)
 	})
-	return link, err
+	if err != nil {
+		return "", err
+	}
+	return link, nil
 }
 
 // FindLink returns the link of this secret, or ErrNotFound where it was used,

@@ -98,7 +98,10 @@ func (s *Store) AddUser(ctx context.Context, name, role, by string) (link string
 		}
 		return s.audit(t, by, "person added", name, "role "+role)
 	})
-	return link, err
+	if err != nil {
+		return "", err
+	}
+	return link, nil
 }
 
 func (s *Store) insertUser(t *tx, name, role, password string) (int64, error) {

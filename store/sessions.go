@@ -70,7 +70,10 @@ func (s *Store) LogIn(ctx context.Context, u User, address, before string) (secr
 		}
 		return s.audit(t, u.Name, "logged in", u.Name, "")
 	})
-	return secret, err
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
 }
 
 // forgetOld drops sessions and links that have run out, and places long unseen.

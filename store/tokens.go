@@ -32,7 +32,10 @@ func (s *Store) AddToken(ctx context.Context, name, scope, by string) (secret st
 		}
 		return s.audit(t, by, "token added", name, "scope "+scope)
 	})
-	return secret, err
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
 }
 
 // FindToken returns the token with this secret, or ErrNotFound. Looking up a

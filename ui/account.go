@@ -7,8 +7,8 @@ type accountPage struct {
 	Tabs     tabs
 	Name     string
 	RoleText string
-	Code     bool // a second factor is set up
-	Recovery int  // codes left that replace it
+	Code     bool  // a second factor is set up
+	Recovery int64 // codes left that replace it
 	Problem  string
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,13 @@ type site struct {
 	actions *actions
 	tokens  map[string]string // by scope
 	options Options
+	passed  atomic.Int64 // since epoch
 }
+
+// now is the time of the site and its store; it stands still but for pass.
+func (s *site) now() time.Time { return epoch.Add(time.Duration(s.passed.Load())) }
+
+func (s *site) pass(d time.Duration) { s.passed.Add(int64(d)) }
 
 // actions notes what the API asks of the engine.
 type actions struct {
@@ -75,7 +82,7 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
 	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}}
 	var err error
-	s.store, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "gapless.db"), Now: func() time.Time { return epoch }})
+	s.store, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "gapless.db"), Now: s.now})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.store.Close() })
 	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
@@ -83,7 +90,7 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 		require.NoError(t, err)
 	}
 	s.options = Options{
-		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Version: "1.2.3", Now: func() time.Time { return epoch },
+		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Version: "1.2.3", Now: s.now, PasswordCost: cheap,
 		Webhook: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}
 	for _, c := range change {
@@ -127,10 +134,10 @@ func (s *site) as(scope string) []string {
 	return []string{"Authorization", "Bearer " + s.tokens[scope]}
 }
 
-// get reads a JSON object as a viewer.
+// get reads a JSON object as an operator.
 func (s *site) get(path string) map[string]any {
 	s.Helper()
-	a := s.ask(http.MethodGet, path, "", s.as("viewer")...)
+	a := s.ask(http.MethodGet, path, "", s.as("operator")...)
 	require.Equal(s, http.StatusOK, a.status, a.body)
 	var v map[string]any
 	require.NoError(s, json.Unmarshal([]byte(a.body), &v))
