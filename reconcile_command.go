@@ -130,6 +130,9 @@ func (r reconciled) tell(w io.Writer) {
 	for _, line := range r.Balance.Equation() {
 		fmt.Fprintf(w, "  %s\n", line)
 	}
+	if r.Balance.Wrong > 0 {
+		fmt.Fprintf(w, "  of those in the ERP, %d are not as Shopify has them\n", r.Balance.Wrong)
+	}
 	for _, e := range r.ByRule {
 		fmt.Fprintf(w, "  excluded by the rule %q: %s\n", printable(e.Rule), e.Tally)
 	}

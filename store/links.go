@@ -61,7 +61,7 @@ func (s *Store) ResetLink(ctx context.Context, name, by string) (link string, er
 // FindLink returns the link of this secret, or ErrNotFound where it was used,
 // replaced or has run out.
 func (s *Store) FindLink(ctx context.Context, secret string) (l Link, err error) {
-	err = s.readers.QueryRowContext(ctx, `SELECT coalesce(p.name, '') FROM links l LEFT JOIN people p ON p.id = l.person_id
+	err = s.readers.QueryRowContext(ctx, `SELECT coalesce(u.name, '') FROM links l LEFT JOIN people u ON u.id = l.person_id
 		WHERE l.hash = $1 AND l.expires_at > $2`, hashed(secret), micros(s.now())).Scan(&l.Name)
 	if errors.Is(err, sql.ErrNoRows) {
 		return l, fmt.Errorf("link: %w", ErrNotFound)
@@ -90,7 +90,7 @@ func (s *Store) UseLink(ctx context.Context, secret, name, password string) (u U
 		if err != nil {
 			return err
 		}
-		u, err = s.scanUser(t.queryRow(`SELECT `+userColumns+` FROM people p WHERE p.id = $1`, id).Scan)
+		u, err = s.scanUser(t.queryRow(`SELECT `+userColumns+` FROM people u WHERE u.id = $1`, id).Scan)
 		return err
 	})
 	return u, err

@@ -29,8 +29,8 @@ func (d Declined) Error() string { return string(d) }
 // ErrLastAdmin says that a change would leave nobody who can make it undone.
 const ErrLastAdmin = Declined("this is the last admin who can log in; make somebody else an admin first")
 
-const userColumns = `p.id, p.name, p.role, p.password, p.totp, p.created_at, p.disabled_at,
-	coalesce((SELECT max(seen_at) FROM places WHERE person_id = p.id), 0)`
+const userColumns = `u.id, u.name, u.role, u.password, u.totp, u.created_at, u.disabled_at,
+	coalesce((SELECT max(seen_at) FROM places WHERE person_id = u.id), 0)`
 
 func (s *Store) scanUser(scan func(...any) error, more ...any) (u User, err error) {
 	var totp []byte
@@ -52,7 +52,7 @@ func (s *Store) scanUser(scan func(...any) error, more ...any) (u User, err erro
 
 // FindUser returns the person of this name, or ErrNotFound.
 func (s *Store) FindUser(ctx context.Context, name string) (User, error) {
-	u, err := s.scanUser(s.readers.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people p WHERE p.name = $1`, name).Scan)
+	u, err := s.scanUser(s.readers.QueryRowContext(ctx, `SELECT `+userColumns+` FROM people u WHERE u.name = $1`, name).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return u, fmt.Errorf("person %q: %w", name, ErrNotFound)
 	}
@@ -61,7 +61,7 @@ func (s *Store) FindUser(ctx context.Context, name string) (User, error) {
 
 // Users lists all people by name.
 func (s *Store) Users(ctx context.Context) ([]User, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT `+userColumns+` FROM people p ORDER BY p.name`)
+	rows, err := s.readers.QueryContext(ctx, `SELECT `+userColumns+` FROM people u ORDER BY u.name`)
 	if err != nil {
 		return nil, fmt.Errorf("list people: %w", err)
 	}

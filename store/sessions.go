@@ -94,8 +94,8 @@ func (s *Store) FindSession(ctx context.Context, secret string) (Session, error)
 	var created, seen, confirmed int64
 	var err error
 	f.User, err = s.scanUser(s.readers.QueryRowContext(ctx, `SELECT `+userColumns+`, s.id, s.created_at, s.seen_at, s.confirmed_at
-		FROM sessions s JOIN people p ON p.id = s.person_id
-		WHERE s.hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND p.disabled_at = 0`,
+		FROM sessions s JOIN people u ON u.id = s.person_id
+		WHERE s.hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND u.disabled_at = 0`,
 		hashed(secret), micros(now), micros(now.Add(-SessionIdle))).Scan, &f.ID, &created, &seen, &confirmed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return f, fmt.Errorf("session: %w", ErrNotFound)

@@ -173,11 +173,14 @@ func sameSchema(ctx context.Context, db *sql.DB, steps []migration) error {
 }
 
 // beginFromCopy notes when a restored copy was first started from: orders that
-// are placed later can't be in the ERP yet, so they need no look-up. Sessions and
-// links that had ended since would live again, so all of them end.
+// are placed later can't be in the ERP yet, so they need no look-up. For all
+// others a call may have left that the copy does not know of, up to this moment.
+// Sessions and links that have ended since would live again, so all of them end.
 func (s *Store) beginFromCopy(ctx context.Context) error {
 	_, err := s.control.ExecContext(ctx, `DELETE FROM sessions WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
 		DELETE FROM links WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
+		UPDATE deliveries SET sent_at = $1, sent = 'not known', ghost = 'not known', ghost_at = $1
+			WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
 		UPDATE meta SET value = CAST($1 AS TEXT) WHERE key = 'verify_first' AND value = 'yes'`, micros(s.now()))
 	return err
 }
@@ -246,6 +249,7 @@ const (
 	Deliveries                   // deliveries became due or moved on
 	Gaps                         // gaps opened, moved on or closed
 	Runs                         // runs began, went on or ended
+	Letters                      // people are to be told something
 )
 
 // Watch returns a channel that receives after changes of these topics. Changes

@@ -116,7 +116,7 @@ func (e *Engine) compareDay(ctx context.Context, shop, day string, heal bool, by
 		Balance: r.Balance, ByRule: r.ByRule, Notes: r.Notes,
 	}
 	if r.Complete {
-		told.CompleteThrough = earlier(to, now.Add(-e.shops[shop].Reconcile.Settle))
+		told.CompleteThrough = r.Through
 		told.Complete = told.CompleteThrough.Equal(to)
 	}
 	if told.Gaps, err = e.gapsOf(ctx, shop, from, to); err != nil {

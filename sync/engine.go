@@ -186,6 +186,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	start(func() { e.loop(ctx, store.Events, e.intakeAll) })
 	for _, l := range e.lanes {
 		start(func() { l.run(ctx) })
+		start(func() { e.loop(ctx, 0, l.verifyAll) })
 	}
 	for _, shop := range e.shops {
 		start(func() {
@@ -198,7 +199,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			start(func() { e.loop(ctx, 0, (&poller{Engine: e, shop: shop, pace: shop.Poll.Active}).step) })
 		}
 	}
-	start(func() { e.loop(ctx, store.Deliveries|store.Gaps, e.verifyAll) })
+	start(func() { e.loop(ctx, store.Letters, e.sendAll) })
 	stop, err := e.schedule(ctx)
 	if err != nil {
 		return err
