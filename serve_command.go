@@ -45,6 +45,9 @@ func (p *Program) inviteFirstAdmin(ctx context.Context, a *Appliance, listens st
 	link := setupURL(a.Config, secret, listens)
 	a.log.Warn("nobody can log in yet: make the first admin by this link, within 24 hours", "link", link)
 	fmt.Fprintf(p.Stdout, "Make the first admin here, within 24 hours: %s\n", link)
+	if a.Config.Server.PublicURL != "" { // the proxy may pass webhooks alone
+		fmt.Fprintf(p.Stdout, "On this machine the same is at http://%s/setup/%s\n", onThisMachine(listens), secret)
+	}
 	return nil
 }
 

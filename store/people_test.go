@@ -323,7 +323,7 @@ func TestTheAuditLogSaysWhoDidWhat(t *testing.T) {
 	require.NoError(t, s.LogOut(t.Context(), session))
 	require.Equal(t, []string{
 		"ann: first admin made ann by the set-up link", "ann: person added bob role viewer", "bob: password chosen bob by a one-time link",
-		"ann: logged in ann ", "ann: role changed bob role operator", "ann: person removed bob ", "the command line: token added ops scope viewer",
+		"ann: logged in ann from 203.0.113.7", "ann: role changed bob role operator", "ann: person removed bob ", "the command line: token added ops scope viewer",
 		"ann: token removed ops ", "ann: logged out ann ",
 	}, deeds(t, s))
 

@@ -68,7 +68,7 @@ func (s *Store) LogIn(ctx context.Context, u User, address, before string) (secr
 			ON CONFLICT (person_id, address) DO UPDATE SET seen_at = excluded.seen_at`, u.ID, address, micros(now)); err != nil {
 			return err
 		}
-		return s.audit(t, u.Name, "logged in", u.Name, "")
+		return s.audit(t, u.Name, "logged in", u.Name, "from "+address)
 	})
 	if err != nil {
 		return "", err

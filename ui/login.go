@@ -28,7 +28,7 @@ func (s *Server) admit(ctx context.Context, address, name, password, code string
 	if err := s.slow(ctx, known, name, address); err != nil {
 		return store.User{}, err
 	}
-	u, err := s.prove(ctx, known, name, password, code)
+	u, err := s.prove(ctx, known, address, name, password, code)
 	if err != nil {
 		return store.User{}, err
 	}
@@ -62,7 +62,7 @@ func roughly(d time.Duration) string {
 }
 
 // prove checks password and code, with the same work whoever it is.
-func (s *Server) prove(ctx context.Context, known bool, name, password, code string) (store.User, error) {
+func (s *Server) prove(ctx context.Context, known bool, address, name, password, code string) (store.User, error) {
 	u, err := s.Store.FindUser(ctx, name)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return u, err
@@ -77,18 +77,19 @@ func (s *Server) prove(ctx context.Context, known bool, name, password, code str
 		}
 	}
 	if !right || !u.DisabledAt.IsZero() {
-		return u, s.wrong(ctx, u)
+		return u, s.wrong(ctx, u, address)
 	}
 	return s.rehashed(ctx, u, password)
 }
 
-// wrong notes that somebody tried to log in as u. What was typed for a name that
-// nobody has is not kept: it may be a password.
-func (s *Server) wrong(ctx context.Context, u store.User) error {
+// wrong notes that somebody tried to log in, with the same work whoever it is.
+// What was typed for a name that nobody has is not kept: it may be a password.
+func (s *Server) wrong(ctx context.Context, u store.User, address string) error {
+	about := u.Name
 	if u.ID == 0 {
-		return errWrong
+		about = "a name that nobody has"
 	}
-	if err := s.Store.Audit(ctx, store.AuditEntry{Who: "somebody", What: "log-in refused", About: u.Name}); err != nil {
+	if err := s.Store.Audit(ctx, store.AuditEntry{Who: "somebody", What: "log-in refused", About: about, Detail: "from " + address}); err != nil {
 		return err
 	}
 	return errWrong

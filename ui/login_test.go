@@ -105,8 +105,11 @@ func TestWhoeverIsRefusedLearnsNothingAndCostsTheSame(t *testing.T) {
 		require.Equal(t, first, said, "%.20q", c)
 		require.NotContains(t, a.body, password)
 	}
-	for _, deed := range s.deeds("somebody") {
-		require.NotContains(t, deed, "nobody", "what was typed for no one's name may be a password")
+	log := s.deeds("somebody")
+	require.Len(t, log, 11, "each is noted, as work that is the same")
+	require.Contains(t, log, "somebody: log-in refused ann")
+	for _, deed := range log {
+		require.NotContains(t, deed, "no such name!", "what was typed for no one's name may be a password")
 	}
 }
 

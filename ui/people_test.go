@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"database/sql"
 	"net/http"
 	"strings"
 	"testing"
@@ -166,6 +167,31 @@ func TestEachRoleSeesItsPages(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestLookingChangesNothing(t *testing.T) {
+	s := newSite(t)
+	s.member("ann", "admin")
+	link, err := s.store.ResetLink(t.Context(), "ann", "test")
+	require.NoError(t, err)
+	b := s.browser().logIn("ann")
+	db, err := sql.Open("sqlite", "file:"+s.path+"?mode=ro")
+	require.NoError(t, err)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	commits := func() (n int) {
+		require.NoError(t, db.QueryRowContext(t.Context(), `PRAGMA data_version`).Scan(&n))
+		return n
+	}
+	before := commits()
+	for _, route := range append(pageRoutes, peopleRoutes...) {
+		if route.method == http.MethodGet {
+			b.open(strings.ReplaceAll(route.path, ":token", link))
+		}
+	}
+	require.Equal(t, before, commits())
+	b.send("/logout")
+	require.NotEqual(t, before, commits())
 }
 
 func TestTheAuditLogIsShownPageByPage(t *testing.T) {

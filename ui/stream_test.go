@@ -251,6 +251,21 @@ func TestAStreamEndsWithTheServerAndWithItsToken(t *testing.T) {
 	}
 }
 
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	s := closedSite(t)
+	s.ui.streams.heartbeat = 20 * time.Millisecond
+	s.Start()
+	s.member("ann", "admin")
+	b := s.browser().logIn("ann")
+	e := s.listen("Cookie", loopbackCookie+"="+b.cookies[loopbackCookie]).begun()
+	s.tell(keys("acme", 1, 1)...)
+	require.Equal(t, "order", e.event().event)
+	b.send("/logout")
+	for ok := true; ok; {
+		_, ok = e.next()
+	}
+}
+
 func TestStreamsAreBounded(t *testing.T) {
 	s := closedSite(t)
 	s.ui.streams.places = make(chan struct{}, 1)
