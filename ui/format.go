@@ -104,8 +104,11 @@ func rough(d time.Duration) string {
 
 // span is how long something took: "0.4 s", "2 h 5 min".
 func span(d time.Duration) string {
-	if d < 0 {
-		d = 0
+	switch {
+	case d <= 0:
+		return "0 s"
+	case d < 100*time.Millisecond:
+		return "under 0.1 s"
 	}
 	if d < 10*time.Second {
 		return decimal.NewFromInt(d.Milliseconds()).Shift(-3).Round(1).String() + " s"

@@ -29,8 +29,10 @@ type Options struct {
 	// Open lets everybody read and act without a token: the demo on loopback.
 	Open    bool
 	Version string
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Config is the config as loaded, keys as in the file, without secrets.
+	Config map[string]any
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Server answers all HTTP requests.
@@ -38,6 +40,9 @@ type Server struct {
 	Options
 	handler http.Handler
 	streams streams
+
+	balances balances
+	lastDay  lastDay
 }
 
 // New returns a server for o.

@@ -32,6 +32,7 @@ type site struct {
 
 // actions notes what the API asks of the engine.
 type actions struct {
+	asked
 	replayed []store.OrderKey
 	gaps     []int64
 	ignored  map[int64]string
