@@ -68,7 +68,7 @@ func (v *visit) course(key store.OrderKey, gaps []store.Gap, c clock) ([]happeni
 		}
 		for _, s := range steps {
 			h := gapHappening(s, c)
-			h.What, h.Detail, h.order = "Gap: "+strings.ToLower(h.What), report.KindText(g.Kind), 3
+			h.What, h.Detail, h.order = report.KindText(g.Kind)+": "+strings.ToLower(h.What[:1])+h.What[1:], "", 3
 			h.Link, h.LinkText = fmt.Sprintf("/gaps/%d", g.ID), "The gap"
 			all = append(all, h)
 		}
@@ -147,7 +147,7 @@ func decided(d store.Decision, c clock) (happening, bool) {
 	if !known {
 		what = strings.ToUpper(d.Outcome[:min(1, len(d.Outcome))]) + d.Outcome[min(1, len(d.Outcome)):]
 	}
-	h := happening{at: d.At, order: 1, At: c.at(d.At), What: what, Detail: short(d.Detail, 600)}
+	h := happening{at: d.At, order: 1, At: c.at(d.At), What: what, Detail: c.tell(short(d.Detail, 600))}
 	if d.Outcome == "parked" {
 		h.Tone = "bad"
 	}
@@ -168,7 +168,7 @@ func done(t store.Try, c clock) happening {
 		return h
 	}
 	told := resultsTold[o.Result]
-	h.What, h.Tone, h.Detail, h.Hint = cmp.Or(told.Text, o.Result), told.Tone, short(o.Reason, 600), short(o.Hint, 400)
+	h.What, h.Tone, h.Detail, h.Hint = cmp.Or(told.Text, o.Result), told.Tone, c.tell(short(o.Reason, 600)), c.tell(short(o.Hint, 400))
 	if o.ERPRef != "" && told.Tone == "good" {
 		h.What += " as " + short(o.ERPRef, 60)
 	}

@@ -57,7 +57,9 @@ func eventsPage(v *visit) (view, error) {
 		body.Topics.Options = append(body.Topics.Options, option{t, strings.ToUpper(text[:1]) + text[1:], t == f.Topic})
 	}
 	for _, e := range events {
-		body.Rows = append(body.Rows, eventRowOf(e, clocks(e.Shop)))
+		row := eventRowOf(e, clocks(e.Shop))
+		row.Shop = v.shopShown(e.Shop)
+		body.Rows = append(body.Rows, row)
 	}
 	if len(events) > 0 {
 		body.Older = v.older(len(events), events[len(events)-1].ID)

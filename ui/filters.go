@@ -106,3 +106,11 @@ func (v *visit) id() int64 {
 func orderPath(shop string, id int64) string {
 	return "/orders/" + url.PathEscape(shop) + "/" + strconv.FormatInt(id, 10)
 }
+
+// shopShown is a shop's name where it tells something: there are several.
+func (v *visit) shopShown(name string) string {
+	if len(v.Shops) == 1 {
+		return ""
+	}
+	return name
+}

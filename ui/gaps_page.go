@@ -78,7 +78,7 @@ func gapsPage(v *visit) (view, error) {
 }
 
 func gapRowOf(g store.Gap, c clock) gapRow {
-	r := gapRow{ID: g.ID, Name: gapName(g), Shop: g.Shop, Path: fmt.Sprintf("/gaps/%d", g.ID), Kind: report.KindText(g.Kind), Cause: report.CauseText(g.Cause),
+	r := gapRow{ID: g.ID, Name: gapName(g), Shop: g.Shop, Path: fmt.Sprintf("/gaps/%d", g.ID), Kind: report.KindText(g.Kind), Cause: c.tell(report.CauseText(g.Cause)),
 		Amount: money(g.Total, g.Currency), Badge: gapStates[g.State], Since: c.at(g.Since), Live: g.State != store.GapClosed}
 	switch g.State {
 	case store.GapClosed:
@@ -133,7 +133,7 @@ func gapPage(v *visit) (view, error) {
 		return view{}, err
 	}
 	c := v.clock(shop)
-	body := gapBody{gapRow: gapRowOf(g, c), State: g.State, Next: report.RemedyText(g.Kind, g.State), Detail: short(g.Detail, 1000), ERP: g.ERP,
+	body := gapBody{gapRow: gapRowOf(g, c), State: g.State, Next: c.tell(report.RemedyText(g.Kind, g.State)), Detail: c.tell(short(g.Detail, 1000)), ERP: g.ERP,
 		MayAct: v.may("operator") && g.State != store.GapClosed, MayIgnore: v.may("operator") && g.State != store.GapClosed && g.State != store.GapIgnored,
 		Facts: gapFacts(g, c)}
 	if g.OrderName != "" {
@@ -154,7 +154,7 @@ func gapFacts(g store.Gap, c clock) []fact {
 		facts = append(facts, fact{Label: "ERP last asked", At: c.at(g.CheckedAt)})
 	}
 	if g.State == store.GapClosed {
-		facts = append(facts, fact{Label: "Healed", At: c.at(g.ClosedAt)}, fact{Label: "By", Text: report.WayText(g.HealedBy)})
+		facts = append(facts, fact{Label: "Healed", At: c.at(g.ClosedAt)})
 	}
 	if g.Reopened > 0 {
 		facts = append(facts, fact{Label: "Came back", Text: plural(int64(g.Reopened), "time")})
@@ -170,7 +170,7 @@ var stepsTold = map[string]badge{
 
 func gapHappening(s store.GapStep, c clock) happening {
 	told := stepsTold[s.Step]
-	h := happening{at: s.At, At: c.at(s.At), What: cmp.Or(told.Text, s.Step), Tone: told.Tone, Detail: short(s.Detail, 600)}
+	h := happening{at: s.At, At: c.at(s.At), What: cmp.Or(told.Text, s.Step), Tone: told.Tone, Detail: c.tell(short(s.Detail, 600))}
 	if s.By != "" {
 		h.By = report.WayText(s.By)
 	}

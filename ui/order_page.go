@@ -76,7 +76,7 @@ func orderPage(v *visit) (view, error) {
 	}
 	c := v.clock(shop)
 	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), MayAct: v.may("operator") && d.State != "",
-		Facts: orderFacts(o, d, c), Sides: sidesOf(o, d)}
+		Facts: orderFacts(o, d, c), Sides: sidesOf(o, d, c)}
 	body.Next, body.Hint = orderNext(d, c)
 	gaps, err := v.Store.Gaps(v.Context(), store.GapFilter{Shop: o.Shop, OrderID: o.ID, Limit: 20})
 	if err != nil {
@@ -116,7 +116,7 @@ func orderFacts(o store.Order, d store.Delivery, c clock) []fact {
 // orderNext says what happens with an order that is not at rest, and what is to
 // be done.
 func orderNext(d store.Delivery, c clock) (next, hint string) {
-	reason := short(d.Reason, 400)
+	reason := c.tell(short(d.Reason, 400))
 	switch d.State {
 	case store.StateParked:
 		return reason, short(d.Hint, 400)
@@ -137,7 +137,7 @@ func orderNext(d store.Delivery, c clock) (next, hint string) {
 }
 
 // sidesOf sets Shopify beside the ERP, as the ERP was last seen.
-func sidesOf(o store.Order, d store.Delivery) []side {
+func sidesOf(o store.Order, d store.Delivery, c clock) []side {
 	if d.State == "" {
 		return nil
 	}
@@ -148,14 +148,14 @@ func sidesOf(o store.Order, d store.Delivery) []side {
 	if d.ERPRef != "" {
 		held = short(d.ERPRef, 60)
 	}
-	version := d.Held
-	if version == "" {
-		version = "none"
+	version := "none"
+	if d.Held != "" {
+		version = c.version(d.Held)
 	}
 	sides := []side{
 		{"Document", o.Name, held, !d.Present && d.State != store.StateExcluded && o.CancelledAt.IsZero()},
 		{"Total", money(o.Total, o.Currency), total, total != "" && !amount(o.Total).Equal(amount(d.ERPTotal)) && o.CancelledAt.IsZero()},
-		{"Version", o.Version, version, d.Held != o.Version && d.State != store.StateExcluded},
+		{"Version", c.version(o.Version), version, d.Held != o.Version && d.State != store.StateExcluded},
 	}
 	if !o.CancelledAt.IsZero() {
 		sides = append(sides, side{"Cancelled", "yes", map[bool]string{true: "yes", false: "not yet"}[d.State == store.StateDelivered], d.State != store.StateDelivered})

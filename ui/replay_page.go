@@ -160,21 +160,26 @@ func (v *visit) compareNow(ctx context.Context, k store.OrderKey) *sides {
 	if err != nil {
 		return nil
 	}
-	s := &sides{Shopify: strings.Join([]string{money(o.Total, o.Currency), "version " + o.Version}, ", ")}
+	shop, err := v.Store.Shop(ctx, k.Shop)
+	if err != nil {
+		return nil
+	}
+	c := v.clock(shop)
+	s := &sides{Shopify: money(o.Total, o.Currency) + ", as of " + c.version(o.Version)}
 	for _, d := range documents {
-		s.ERP = append(s.ERP, d.String())
+		s.ERP = append(s.ERP, d.told(c))
 	}
 	return s
 }
 
-// String is "SO-12, 4.00 EUR, version ..., cancelled".
-func (d Document) String() string {
+// told is "SO-12, 4.00 EUR, as of 14:05:09 1b2c, cancelled".
+func (d Document) told(c clock) string {
 	parts := []string{d.ID}
 	if d.Total != "" {
 		parts = append(parts, money(d.Total, d.Currency))
 	}
 	if d.Version != "" {
-		parts = append(parts, "version "+d.Version)
+		parts = append(parts, "as of "+c.version(d.Version))
 	}
 	if d.Cancelled {
 		parts = append(parts, "cancelled")

@@ -198,7 +198,7 @@ func (v *visit) told(r report.Report) reportView {
 			body.Hidden = len(r.Gaps) - mostTold
 			break
 		}
-		told := gapTold{Name: short(g.Order, 60), What: report.KindText(g.Kind), Why: short(g.CauseText, 400), Path: fmt.Sprintf("/gaps/%d", g.ID), Found: c.at(g.FirstSeen)}
+		told := gapTold{Name: short(g.Order, 60), What: report.KindText(g.Kind), Why: c.tell(short(g.CauseText, 400)), Path: fmt.Sprintf("/gaps/%d", g.ID), Found: c.at(g.FirstSeen)}
 		if g.Currency != "" {
 			told.Amount = report.Money{Currency: g.Currency, Amount: g.Total}.String()
 		}
