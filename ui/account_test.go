@@ -13,7 +13,7 @@ import (
 func TestChangingThePasswordLogsOutEverywhereElse(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	here, there := s.browser().logIn("ann"), s.browser().logIn("ann")
+	here, there := s.visitor().logIn("ann"), s.visitor().logIn("ann")
 	const chosen = "five words in a new row"
 	for says, fields := range map[string][]string{
 		"not your password": {"password", "wrong", "new", chosen, "again", chosen},
@@ -30,13 +30,13 @@ func TestChangingThePasswordLogsOutEverywhereElse(t *testing.T) {
 	here.leadsTo(here.send("/settings/account/password", "password", password, "new", chosen, "again", chosen), "/settings/account?did=password")
 	require.Equal(t, http.StatusOK, here.open("/").status)
 	there.leadsTo(there.open("/"), "/login")
-	require.Equal(t, http.StatusUnauthorized, s.browser().send("/login", "name", "ann", "password", password).status)
+	require.Equal(t, http.StatusUnauthorized, s.visitor().send("/login", "name", "ann", "password", password).status)
 	require.Equal(t, http.StatusUnprocessableEntity, here.send("/settings/account/password", "password", password, "new", chosen, "again", chosen).status, "posted twice")
 }
 
 // withCode sets a second factor up, and returns its secret and the codes that
 // replace it.
-func (b *browser) withCode() (secret string, recovery []string) {
+func (b *visitor) withCode() (secret string, recovery []string) {
 	b.Helper()
 	shown := b.open("/settings/account/code").body
 	secret = regexp.MustCompile(`name="secret" value="([A-Z2-7]{32})"`).FindStringSubmatch(shown)[1]
@@ -51,7 +51,7 @@ func (b *browser) withCode() (secret string, recovery []string) {
 }
 
 // code is what the app shows, so many steps from now.
-func (b *browser) code(secret string, steps int) string {
+func (b *visitor) code(secret string, steps int) string {
 	code, err := totp.GenerateCode(secret, b.now().Add(time.Duration(steps)*totpPeriod))
 	require.NoError(b, err)
 	return code
@@ -60,11 +60,11 @@ func (b *browser) code(secret string, steps int) string {
 func TestLoggingInWithACode(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	b, other := s.browser().logIn("ann"), s.browser().logIn("ann")
+	b, other := s.visitor().logIn("ann"), s.visitor().logIn("ann")
 	secret, recovery := b.withCode()
 	other.leadsTo(other.open("/"), "/login")
 	try := func(code string) int {
-		return s.browser().send("/login", "name", "ann", "password", password, "code", code).status
+		return s.visitor().send("/login", "name", "ann", "password", password, "code", code).status
 	}
 	in, out := http.StatusSeeOther, http.StatusUnauthorized
 	require.Equal(t, out, try(""), "the password alone")
@@ -78,7 +78,7 @@ func TestLoggingInWithACode(t *testing.T) {
 	s.pass(10 * time.Minute)
 	require.Equal(t, in, try(" "+b.code(secret, 0)[:3]+" "+b.code(secret, 0)[3:]), "as apps show it")
 	require.Equal(t, out, try("000000"))
-	require.Equal(t, out, s.browser().send("/login", "name", "ann", "password", "wrong", "code", recovery[0]).status)
+	require.Equal(t, out, s.visitor().send("/login", "name", "ann", "password", "wrong", "code", recovery[0]).status)
 	require.Equal(t, in, try(" "+recovery[0]+" "), "it was not used up by a wrong password")
 	require.Equal(t, out, try(recovery[0]), "once")
 	require.Contains(t, b.open("/settings/account").body, "9 recovery codes left")
@@ -99,7 +99,7 @@ func TestLoggingInWithACode(t *testing.T) {
 func TestACodeThatDoesNotFitSetsNothingUp(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	shown := b.open("/settings/account/code").body
 	secret := regexp.MustCompile(`name="secret" value="([A-Z2-7]{32})"`).FindStringSubmatch(shown)[1]
 	weak := "GEZDGNBV"
@@ -114,16 +114,16 @@ func TestACodeThatDoesNotFitSetsNothingUp(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, a.status, name)
 		require.NotContains(t, a.body, "<script>alert", name)
 	}
-	s.browser().logIn("ann")
+	s.visitor().logIn("ann")
 }
 
 func TestALostPhoneIsMendedByALink(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	s.browser().logIn("ann").withCode()
+	s.visitor().logIn("ann").withCode()
 	link, err := s.store.ResetLink(t.Context(), "ann", "the command line")
 	require.NoError(t, err)
-	b := s.browser()
+	b := s.visitor()
 	b.leadsTo(b.send("/setup/"+link, "password", password, "again", password), "/")
-	s.browser().logIn("ann")
+	s.visitor().logIn("ann")
 }

@@ -131,7 +131,10 @@ func seesPeople(ctx context.Context) bool {
 }
 
 // hidden is what stands in the place of what a viewer does not see.
-const hidden = "hidden from viewers: it holds customers' names and addresses; an operator or an admin sees it"
+const hidden = "Operators and admins see this. It holds customers' names and addresses, so viewers don't."
+
+// seesPeople says whether the reader of a page may see customers' data.
+func (v *visit) seesPeople() bool { return v.may("operator") }
 
 // needs is the role that an operation needs: who writes must be an operator.
 func needs(ctx huma.Context) string {

@@ -38,7 +38,7 @@ func TestNoOtherSitePostsForms(t *testing.T) {
 	s.member("bob", "viewer")
 	link, err := s.store.ResetLink(t.Context(), "bob", "ann")
 	require.NoError(t, err)
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	for _, from := range origins(s.URL) {
 		for path, fields := range map[string][]string{
 			"/login":                 {"name", "ann", "password", password},
@@ -52,7 +52,7 @@ func TestNoOtherSitePostsForms(t *testing.T) {
 	}
 	s.pass(lineEvery * 100)
 	for _, from := range origins(s.URL) {
-		b := s.browser().logIn("ann")
+		b := s.visitor().logIn("ann")
 		a := b.sendWith("/logout", from.headers)
 		require.Equal(t, from.taken, a.status != http.StatusForbidden, from.headers)
 		s.pass(lineEvery)
@@ -66,10 +66,10 @@ func TestTheAPITakesASession(t *testing.T) {
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
 	body := `{"orders":[{"shop":"acme","id":1}]}`
-	post := func(b *browser, headers ...string) int {
+	post := func(b *visitor, headers ...string) int {
 		return b.do(http.MethodPost, "/api/v1/replays", body, append(headers, "Content-Type", "application/json")).status
 	}
-	ann, bob := s.browser().logIn("ann"), s.browser().logIn("bob")
+	ann, bob := s.visitor().logIn("ann"), s.visitor().logIn("bob")
 	for _, from := range origins(s.URL) {
 		s.actions.replayed = nil
 		status := post(ann, from.headers...)
@@ -79,7 +79,7 @@ func TestTheAPITakesASession(t *testing.T) {
 	require.Equal(t, "ann", s.actions.by)
 	require.Equal(t, http.StatusForbidden, post(bob))
 	require.Equal(t, http.StatusOK, bob.open("/api/v1/stats").status)
-	require.Equal(t, http.StatusUnauthorized, post(s.browser()))
+	require.Equal(t, http.StatusUnauthorized, post(s.visitor()))
 	require.Equal(t, http.StatusUnauthorized, post(ann, "Authorization", "Bearer gapless_wrong"), "a token counts before the cookie")
 	require.NoError(t, s.store.SetRole(t.Context(), "bob", "operator", "ann"))
 	require.Equal(t, http.StatusUnauthorized, bob.open("/api/v1/stats").status, "logged out by the change")
@@ -95,7 +95,7 @@ func TestViewersDoNotSeeCustomers(t *testing.T) {
 	s.member("bob", "viewer")
 	s.tell(keys("acme", 1, 1)...)
 	s.attempt(1)
-	bob, ann := s.browser().logIn("bob"), s.browser().logIn("ann")
+	bob, ann := s.visitor().logIn("bob"), s.visitor().logIn("ann")
 	for _, path := range []string{"/api/v1/orders/acme/1", "/api/v1/events/1"} {
 		for name, seen := range map[string]struct {
 			a     reply
@@ -117,8 +117,8 @@ func TestEveryPageProtectsBrowsers(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
-	ann, bob := s.browser().logIn("ann"), s.browser().logIn("bob")
-	closed := s.browser()
+	ann, bob := s.visitor().logIn("ann"), s.visitor().logIn("bob")
+	closed := s.visitor()
 	for name, a := range map[string]reply{
 		"a page":            ann.open("/settings/people"),
 		"a log-in":          closed.open("/login"),
@@ -149,7 +149,7 @@ func TestEveryPageProtectsBrowsers(t *testing.T) {
 func TestEveryActIsInTheAuditLog(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	ann := s.browser().logIn("ann")
+	ann := s.visitor().logIn("ann")
 	for _, r := range routes {
 		if r.method == http.MethodGet {
 			continue

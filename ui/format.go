@@ -1,8 +1,11 @@
 package ui
 
 import (
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 	"github.com/shopspring/decimal"
@@ -68,8 +71,44 @@ func (c clock) at(t time.Time) *moment {
 	return &moment{t.UTC().Format(time.RFC3339), text, local.Format("Monday, 2 January 2006, 15:04:05 MST"), age(c.now.Sub(t))}
 }
 
-// day is the shop's day that a moment is in.
-func (c clock) day(t time.Time) string { return t.In(c.zone).Format(time.DateOnly) }
+// stamped is how times stand in the sentences of the engine.
+var stamped = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
+// tell is a sentence of the engine, with a capital, and its times by this clock.
+func (c clock) tell(text string) string {
+	text = stamped.ReplaceAllStringFunc(text, func(stamp string) string {
+		t, err := time.Parse(time.RFC3339, stamp)
+		if err != nil {
+			return stamp
+		}
+		return c.second(t)
+	})
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+// second is a time to the second, without its day where that is today.
+func (c clock) second(t time.Time) string {
+	local := t.In(c.zone)
+	if local.Format(time.DateOnly) == c.now.In(c.zone).Format(time.DateOnly) {
+		return local.Format("15:04:05")
+	}
+	return local.Format("2 Jan 2006, 15:04:05")
+}
+
+// version is a version of an order for people: when Shopify changed it, and what
+// tells it from another one of that second.
+func (c clock) version(v string) string {
+	stamp, hash, _ := strings.Cut(v, "/")
+	t, err := time.Parse(time.RFC3339, stamp)
+	if err != nil {
+		return v
+	}
+	return strings.TrimSpace(c.second(t) + " " + hash)
+}
 
 // midnight begins the shop's present day.
 func (c clock) midnight() time.Time {
@@ -104,8 +143,11 @@ func rough(d time.Duration) string {
 
 // span is how long something took: "0.4 s", "2 h 5 min".
 func span(d time.Duration) string {
-	if d < 0 {
-		d = 0
+	switch {
+	case d <= 0:
+		return "0 s"
+	case d < 100*time.Millisecond:
+		return "under 0.1 s"
 	}
 	if d < 10*time.Second {
 		return decimal.NewFromInt(d.Milliseconds()).Shift(-3).Round(1).String() + " s"

@@ -8,18 +8,18 @@ import (
 	"gapless/store"
 )
 
-// refusal is why nobody is let in, in words that tell a guesser nothing.
-type refusal struct {
+// denial is why nobody is let in, in words that tell a guesser nothing.
+type denial struct {
 	what  string
 	retry time.Duration // 0: at once
 }
 
 // Error is what the page says.
-func (r refusal) Error() string { return r.what }
+func (r denial) Error() string { return r.what }
 
-var errWrong = refusal{what: "Name, password or code is not right. If you have lost one of them, ask an admin for a new link."}
+var errWrong = denial{what: "Name, password or code is not right. If you have lost one of them, ask an admin for a new link."}
 
-// admit checks a log-in and returns whose it is, or a refusal.
+// admit checks a log-in and returns whose it is, or a denial.
 func (s *Server) admit(ctx context.Context, address, name, password, code string) (store.User, error) {
 	known, err := s.Store.KnowsPlace(ctx, name, address)
 	if err != nil {
@@ -48,7 +48,7 @@ func (s *Server) slow(ctx context.Context, known bool, name, address string) err
 		retry = s.throttle.enter(name, address)
 	}
 	if retry > 0 {
-		return refusal{"Too many attempts. Try again in " + roughly(retry) + ".", retry}
+		return denial{"Too many attempts. Try again in " + roughly(retry) + ".", retry}
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func logIn(v *visit) (view, error) {
 	if err == nil {
 		return v.begin(u, p.Next)
 	}
-	var said refusal
+	var said denial
 	if !errors.As(err, &said) {
 		return view{}, err
 	}

@@ -17,7 +17,7 @@ import (
 func TestLoggingInAndOut(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	b := s.browser()
+	b := s.visitor()
 	require.Contains(t, b.open("/login").body, `action="/login"`)
 	b.leadsTo(b.send("/login", "name", " Ann ", "password", password), "/")
 	require.Equal(t, http.StatusOK, b.open("/").status)
@@ -35,7 +35,7 @@ func TestLoggingInAndOut(t *testing.T) {
 func TestTheCookieIsThisHostsAlone(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	for name, b := range map[string]*browser{"loopback": s.browser(), "behind TLS": s.through("203.0.113.7")} {
+	for name, b := range map[string]*visitor{"loopback": s.visitor(), "behind TLS": s.through("203.0.113.7")} {
 		b.logIn("ann")
 		require.Len(t, b.set, 1)
 		c := b.set[0]
@@ -55,12 +55,12 @@ func TestNoSessionIsBroughtAlong(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
 	s.member("eve", "viewer")
-	eve := s.browser().logIn("eve")
+	eve := s.visitor().logIn("eve")
 	b := s.through("203.0.113.7")
 	b.cookies[loopbackCookie] = eve.cookies[loopbackCookie]
 	b.leadsTo(b.open("/"), "/login")
 
-	victim := s.browser()
+	victim := s.visitor()
 	victim.cookies[loopbackCookie] = eve.cookies[loopbackCookie]
 	victim.logIn("ann")
 	require.NotEqual(t, eve.cookies[loopbackCookie], victim.cookies[loopbackCookie])
@@ -71,7 +71,7 @@ func TestNoSessionIsBroughtAlong(t *testing.T) {
 	require.NotEqual(t, before, victim.cookies[loopbackCookie], "each log-in has its own")
 
 	for _, made := range []string{"chosen-by-eve", strings.Repeat("A", 43), "", "'; DROP TABLE sessions; --"} {
-		b := s.browser()
+		b := s.visitor()
 		b.cookies[loopbackCookie] = made
 		b.leadsTo(b.open("/"), "/login")
 		b.logIn("ann")
@@ -258,12 +258,12 @@ func TestAHashOfAnotherCostIsMadeAnew(t *testing.T) {
 	before, err := s.store.FindUser(t.Context(), "ann")
 	require.NoError(t, err)
 	s.ui.passwords.cost.Iterations = 2
-	s.browser().logIn("ann")
+	s.visitor().logIn("ann")
 	after, err := s.store.FindUser(t.Context(), "ann")
 	require.NoError(t, err)
 	require.NotEqual(t, before.Password, after.Password)
 	require.Contains(t, after.Password, "t=2")
-	s.browser().logIn("ann")
+	s.visitor().logIn("ann")
 	again, err := s.store.FindUser(t.Context(), "ann")
 	require.NoError(t, err)
 	require.Equal(t, after.Password, again.Password)
@@ -291,7 +291,7 @@ func TestAPasswordIsTheSameFromEveryKeyboard(t *testing.T) {
 func TestALogInLeadsBackToWhereOneWas(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	s.pass(13 * time.Hour)
 	b.leadsTo(b.open("/settings/audit?who=ann&before=9"), "/login?next=%2Fsettings%2Faudit%3Fwho%3Dann%26before%3D9")
 	a := b.sendWith("/settings/people", []string{"Referer", s.URL + "/settings/people"}, "name", "bob", "role", "viewer")
@@ -311,7 +311,7 @@ func TestALogInLeadsToNoOtherSite(t *testing.T) {
 		`\\evil.example`: "/", "https://evil.example/": "/", "http:evil.example": "/", "javascript:alert(1)": "/", "/\t/evil.example": "/", "/\n/evil.example": "/",
 		" //evil.example": "/", "/login?next=/x": "/", "/logout": "/", "/api/v1/orders": "/", "//user@evil.example": "/", "%2f%2fevil.example": "/", "/%zz": "/", "/..//evil.example": "/evil.example",
 	} {
-		b := s.browser()
+		b := s.visitor()
 		a := b.send("/login", "name", "ann", "password", password, "next", next)
 		require.Equal(t, http.StatusSeeOther, a.status)
 		location := a.header.Get("Location")
@@ -319,7 +319,7 @@ func TestALogInLeadsToNoOtherSite(t *testing.T) {
 		a = b.open("/login?next=" + url.QueryEscape(next))
 		require.Equal(t, to, a.header.Get("Location"), "%q", next)
 	}
-	b := s.browser()
+	b := s.visitor()
 	a := b.sendWith("/gaps/none", []string{"Referer", "https://evil.example/settings"}, "x", "y")
 	require.Equal(t, http.StatusNotFound, a.status)
 	b.leadsTo(b.sendWith("/settings/people", []string{"Referer", "https://evil.example/settings"}, "x", "y"), "/login")

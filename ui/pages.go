@@ -24,6 +24,24 @@ type pageRoute struct {
 // pageRoutes are all pages. GET never writes.
 var pageRoutes = []pageRoute{
 	{"GET", "/", "viewer", overview},
+	{"GET", "/gaps", "viewer", gapsPage},
+	{"GET", "/gaps/:id", "viewer", gapPage},
+	{"GET", "/replay", "operator", replayPage},
+	{"POST", "/replay", "operator", replayNow},
+	{"GET", "/ignore", "operator", ignorePage},
+	{"POST", "/ignore", "operator", ignoreNow},
+	{"GET", "/orders", "viewer", ordersPage},
+	{"GET", "/orders/:shop/:id", "viewer", orderPage},
+	{"GET", "/events", "viewer", eventsPage},
+	{"GET", "/events/:id", "viewer", eventPage},
+	{"GET", "/runs", "viewer", runsPage},
+	{"POST", "/runs", "operator", startRunNow},
+	{"GET", "/reports", "viewer", reportsPage},
+	{"GET", "/reports/:day", "viewer", reportPage},
+	{"POST", "/reports/:day", "operator", compareDay},
+	{"GET", "/health", "viewer", healthPage},
+	{"GET", "/settings", "viewer", settingsPage},
+	{"POST", "/settings", "operator", testNow},
 }
 
 // visit is one request for a page.

@@ -39,17 +39,6 @@ var peopleRoutes = []pageRoute{
 	{"GET", "/settings/audit", "admin", showAudit},
 }
 
-// tabs are pages that belong together.
-type tabs struct {
-	Label string
-	Tabs  []tab
-}
-
-type tab struct {
-	URL, Label string
-	Current    bool
-}
-
 // settingsTabs are the pages of the settings that a person may see.
 func (v *visit) settingsTabs() tabs {
 	t := tabs{Label: "Settings"}
@@ -58,7 +47,7 @@ func (v *visit) settingsTabs() tabs {
 		{"admin", "/settings/people", "People"}, {"admin", "/settings/tokens", "API tokens"}, {"admin", "/settings/audit", "Audit log"},
 	} {
 		if v.may(one.role) {
-			t.Tabs = append(t.Tabs, tab{one.url, one.label, v.URL.Path == one.url})
+			t.Tabs = append(t.Tabs, tab{one.label, one.url, v.URL.Path == one.url})
 		}
 	}
 	return t
@@ -76,11 +65,11 @@ type peoplePage struct {
 }
 
 type personRow struct {
-	Name, Role, RoleText string
-	Self, Disabled       bool
-	Invited              bool // has not chosen a password yet
-	Code                 bool // has a second factor
-	Seen                 *moment
+	Name, Role     string
+	Self, Disabled bool
+	Invited        bool // has not chosen a password yet
+	Code           bool // has a second factor
+	Seen           *moment
 }
 
 // shownLink is a one-time link, which is shown this once.
@@ -101,7 +90,7 @@ func (v *visit) people(p peoplePage) (view, error) {
 	p.Tabs.mark("/settings/people")
 	for _, u := range users {
 		p.People = append(p.People, personRow{
-			Name: u.Name, Role: u.Role, RoleText: aRole(u.Role), Self: u.Name == v.person.Name, Disabled: !u.DisabledAt.IsZero(), Invited: u.Password == "", Code: u.TOTP != "", Seen: zone.at(u.SeenAt),
+			Name: u.Name, Role: u.Role, Self: u.Name == v.person.Name, Disabled: !u.DisabledAt.IsZero(), Invited: u.Password == "", Code: u.TOTP != "", Seen: zone.at(u.SeenAt),
 		})
 	}
 	shown := view{template: "people", title: "People", body: p}
@@ -247,14 +236,14 @@ func (v *visit) confirm() error {
 func (v *visit) provePassword(typed string) error {
 	u, address := v.person.session.User, clientAddress(v.Request)
 	if typed == "" {
-		return refusal{what: "Give your password too: you logged in a while ago."}
+		return denial{what: "Give your password too: you logged in a while ago."}
 	}
 	if err := v.slow(v.Context(), true, u.Name, address); err != nil {
 		return err
 	}
 	right, err := v.passwords.check(v.Context(), true, typed, u.Password)
 	if err == nil && !right {
-		err = refusal{what: "That is not your password."}
+		err = denial{what: "That is not your password."}
 	}
 	if err == nil {
 		v.throttle.forgive(u.Name, address)
@@ -264,7 +253,7 @@ func (v *visit) provePassword(typed string) error {
 
 // saying is an error in words for a form, where whoever filled it in can help it.
 func saying(err error) (string, error) {
-	var said refusal
+	var said denial
 	var declined store.Declined
 	switch {
 	case errors.As(err, &said):

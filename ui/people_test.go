@@ -30,7 +30,7 @@ func TestAnAdminLooksAfterPeopleAndTokens(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	require.Contains(t, b.open("/settings/people").body, "bob")
 	for _, c := range changes {
 		a := b.send(c.path, c.fields...)
@@ -45,7 +45,7 @@ func TestAnAdminLooksAfterPeopleAndTokens(t *testing.T) {
 func TestWhoIsAddedChoosesAPasswordByTheLink(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	admin := s.browser().logIn("ann")
+	admin := s.visitor().logIn("ann")
 	link := admin.shownOnce(admin.send("/settings/people", "name", "Bob", "role", "operator"))
 	require.NotContains(t, admin.open("/settings/people").body, link)
 	require.Contains(t, admin.open("/settings/people").body, "has no password yet")
@@ -53,9 +53,9 @@ func TestWhoIsAddedChoosesAPasswordByTheLink(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, again.status, "posted twice")
 	require.Contains(t, again.body, "somebody named &#34;bob&#34; already")
 
-	bob := s.browser()
+	bob := s.visitor()
 	bob.leadsTo(bob.send(link, "password", password, "again", password), "/")
-	s.browser().logIn("bob")
+	s.visitor().logIn("bob")
 
 	newer := admin.shownOnce(admin.send("/settings/people/reset", "name", "bob"))
 	newest := admin.shownOnce(admin.send("/settings/people/reset", "name", "bob"))
@@ -67,7 +67,7 @@ func TestFormsPostedTwiceDoNoHarm(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	for _, c := range changes[1:] {
 		if strings.HasSuffix(c.path, "/tokens") || strings.HasSuffix(c.path, "/reset") {
 			continue // see where their secrets are shown
@@ -83,7 +83,7 @@ func TestWhatMayNotBeDoneToPeopleIsSaid(t *testing.T) {
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
 	require.NoError(t, s.store.SetDisabled(t.Context(), "bob", true, "ann"))
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	for says, c := range map[string][]string{
 		"the last admin":            {"/settings/people/remove", "name", "ann"},
 		"This is the last admin":    {"/settings/people/disable", "name", "ann"},
@@ -106,7 +106,7 @@ func TestChangesNeedAPasswordThatWasGivenLately(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	s.pass(7 * time.Hour)
 	require.NotContains(t, b.open("/settings/people").body, "You logged in a while ago")
 	s.pass(7 * time.Hour)
@@ -127,7 +127,7 @@ func TestChangesNeedAPasswordThatWasGivenLately(t *testing.T) {
 func TestATokenIsShownOnce(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	secret := b.shownOnce(b.send("/settings/tokens", "name", "ops <script>", "scope", "operator"))
 	require.Equal(t, http.StatusOK, s.ask("GET", "/api/v1/stats", "", "Authorization", "Bearer "+secret).status)
 	listed := b.open("/settings/tokens").body
@@ -148,7 +148,7 @@ func TestEachRoleSeesItsPages(t *testing.T) {
 	}
 	s.member("admin2", "admin")
 	for _, role := range append([]string{""}, ranks...) {
-		b := s.browser()
+		b := s.visitor()
 		if role != "" {
 			b.logIn(role + "1")
 		}
@@ -174,7 +174,7 @@ func TestLookingChangesNothing(t *testing.T) {
 	s.member("ann", "admin")
 	link, err := s.store.ResetLink(t.Context(), "ann", "test")
 	require.NoError(t, err)
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	db, err := sql.Open("sqlite", "file:"+s.path+"?mode=ro")
 	require.NoError(t, err)
 	defer db.Close()
@@ -197,9 +197,9 @@ func TestLookingChangesNothing(t *testing.T) {
 func TestTheAuditLogIsShownPageByPage(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
-	b := s.browser().logIn("ann")
+	b := s.visitor().logIn("ann")
 	for range auditRows + 5 {
-		s.browser().logIn("ann")
+		s.visitor().logIn("ann")
 		s.pass(lineEvery)
 	}
 	first := b.open("/settings/audit?who=ann").body
@@ -215,7 +215,7 @@ func TestTheAuditLogIsShownPageByPage(t *testing.T) {
 
 func TestADemoHasNoAccounts(t *testing.T) {
 	s := newSite(t, func(o *Options) { o.Open = true })
-	b := s.browser()
+	b := s.visitor()
 	require.Equal(t, http.StatusOK, b.open("/").status)
 	require.Equal(t, http.StatusForbidden, b.open("/settings/people").status)
 	require.Equal(t, http.StatusForbidden, b.send("/settings/tokens", "name", "x", "scope", "admin").status)

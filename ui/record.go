@@ -9,7 +9,13 @@ import (
 
 // deeds are what forms do, by their path, in the words of the audit log. Those
 // about people and tokens are noted by the store, together with the change.
-var deeds = map[string]string{}
+var deeds = map[string]string{
+	"/replay":       "replay asked for",
+	"/ignore":       "gap ignored",
+	"/runs":         "run begun",
+	"/reports/:day": "day compared",
+	"/settings":     "connection tested",
+}
 
 // record notes a form that acts, with what it asks for, before it is carried
 // out: what can't be noted is not done.

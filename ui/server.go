@@ -31,6 +31,8 @@ type Options struct {
 	// Open lets everybody read and act without a token: the demo on loopback.
 	Open    bool
 	Version string
+	// Config is the config as loaded, keys as in the file, without secrets.
+	Config map[string]any
 	// PasswordCost is what hashing a password takes; zero: as much as a small
 	// VM bears.
 	PasswordCost argon2id.Params
@@ -47,6 +49,8 @@ type Server struct {
 	streams   streams
 	passwords *passwords
 	throttle  *throttle
+	balances  balances
+	lastDay   lastDay
 }
 
 // New returns a server for o.
@@ -59,7 +63,7 @@ func New(o Options) *Server {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
 	if s.Wait == nil {
-		s.Wait = wait
+		s.Wait = pause
 	}
 	if s.PasswordCost == (argon2id.Params{}) {
 		s.PasswordCost = usualCost
@@ -77,7 +81,7 @@ func New(o Options) *Server {
 	return s
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

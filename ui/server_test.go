@@ -41,6 +41,7 @@ func (s *site) pass(d time.Duration) { s.passed.Add(int64(d)) }
 
 // actions notes what the API asks of the engine.
 type actions struct {
+	asked
 	replayed []store.OrderKey
 	gaps     []int64
 	ignored  map[int64]string

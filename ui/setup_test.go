@@ -11,7 +11,7 @@ func TestTheFirstAdminIsMadeByTheSetupLink(t *testing.T) {
 	s := newSite(t)
 	secret, err := s.store.SetupLink(t.Context())
 	require.NoError(t, err)
-	link, b := "/setup/"+secret, s.browser()
+	link, b := "/setup/"+secret, s.visitor()
 	for range 2 {
 		a := b.open(link)
 		require.Equal(t, http.StatusOK, a.status)
@@ -49,16 +49,16 @@ func TestAResetLinkGetsItsPersonIn(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
 	s.member("bob", "viewer")
-	old := s.browser().logIn("bob")
+	old := s.visitor().logIn("bob")
 	link, err := s.store.ResetLink(t.Context(), "bob", "ann")
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, old.open("/").status, "nothing changes before it is used")
 
-	b := s.browser()
+	b := s.visitor()
 	require.Contains(t, b.open("/setup/"+link).body, "Choose a password, bob")
 	b.leadsTo(b.send("/setup/"+link, "name", "ann", "password", "another four words", "again", "another four words"), "/")
 	require.Equal(t, http.StatusForbidden, b.open("/settings/people").status, "it is bob's, whatever name was sent")
 	old.leadsTo(old.open("/"), "/login")
-	require.Equal(t, http.StatusUnauthorized, s.browser().send("/login", "name", "bob", "password", password).status)
+	require.Equal(t, http.StatusUnauthorized, s.visitor().send("/login", "name", "bob", "password", password).status)
 	require.Equal(t, http.StatusNotFound, b.send("/setup/"+link, "password", password, "again", password).status, "posted twice")
 }

@@ -18,36 +18,36 @@ var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLengt
 
 const password = "four words in a row"
 
-// browser keeps cookies and sends them back, but follows nowhere.
-type browser struct {
+// visitor is a browser of its own: it keeps cookies and sends them back, but follows nowhere.
+type visitor struct {
 	*site
 	from    string // address that the proxy tells; empty: there is none
 	cookies map[string]string
 	set     []*http.Cookie // by the last answer
 }
 
-func (s *site) browser() *browser { return &browser{site: s, cookies: map[string]string{}} }
+func (s *site) visitor() *visitor { return &visitor{site: s, cookies: map[string]string{}} }
 
 // through is a browser behind the TLS proxy, at an address of its own.
-func (s *site) through(address string) *browser {
-	b := s.browser()
+func (s *site) through(address string) *visitor {
+	b := s.visitor()
 	b.from = address
 	return b
 }
 
 // open asks for a page; headers come in pairs.
-func (b *browser) open(path string, headers ...string) reply {
+func (b *visitor) open(path string, headers ...string) reply {
 	b.Helper()
 	return b.do(http.MethodGet, path, "", headers)
 }
 
 // send posts a form, whose fields come in pairs.
-func (b *browser) send(path string, fields ...string) reply {
+func (b *visitor) send(path string, fields ...string) reply {
 	b.Helper()
 	return b.sendWith(path, nil, fields...)
 }
 
-func (b *browser) sendWith(path string, headers []string, fields ...string) reply {
+func (b *visitor) sendWith(path string, headers []string, fields ...string) reply {
 	b.Helper()
 	form := url.Values{}
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -56,7 +56,7 @@ func (b *browser) sendWith(path string, headers []string, fields ...string) repl
 	return b.do(http.MethodPost, path, form.Encode(), append(headers, "Content-Type", "application/x-www-form-urlencoded"))
 }
 
-func (b *browser) do(method, path, body string, headers []string) reply {
+func (b *visitor) do(method, path, body string, headers []string) reply {
 	b.Helper()
 	r, err := http.NewRequestWithContext(b.Context(), method, b.URL+path, strings.NewReader(body))
 	require.NoError(b, err)
@@ -87,14 +87,14 @@ func (b *browser) do(method, path, body string, headers []string) reply {
 }
 
 // leadsTo requires a redirect.
-func (b *browser) leadsTo(a reply, location string) {
+func (b *visitor) leadsTo(a reply, location string) {
 	b.Helper()
 	require.Equal(b, http.StatusSeeOther, a.status, a.body)
 	require.Equal(b, location, a.header.Get("Location"))
 }
 
 // logIn logs in and requires that it went well.
-func (b *browser) logIn(name string) *browser {
+func (b *visitor) logIn(name string) *visitor {
 	b.Helper()
 	b.leadsTo(b.send("/login", "name", name, "password", password), "/")
 	return b
@@ -131,7 +131,7 @@ func (s *site) deeds(who string) (all []string) {
 }
 
 // shownOnce is what a page shows this once: a link's path, or a token.
-func (b *browser) shownOnce(a reply) string {
+func (b *visitor) shownOnce(a reply) string {
 	b.Helper()
 	found := regexp.MustCompile(`<code class="once">(?:https?://[^/]+)?([^<]+)</code>`).FindStringSubmatch(a.body)
 	require.NotNil(b, found, a.body)
