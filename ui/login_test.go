@@ -70,7 +70,7 @@ func TestNoSessionIsBroughtAlong(t *testing.T) {
 	victim.logIn("ann")
 	require.NotEqual(t, before, victim.cookies[loopbackCookie], "each log-in has its own")
 
-	for _, made := range []string{"chosen-by-eve", strings.Repeat("A", 43), "", "'; DROP TABLE sessions; --"} {
+	for _, made := range []string{"chosen-by-eve", strings.Repeat("A", 43), "", "'OR'1'='1"} {
 		b := s.visitor()
 		b.cookies[loopbackCookie] = made
 		b.leadsTo(b.open("/"), "/login")
@@ -320,8 +320,6 @@ func TestALogInLeadsToNoOtherSite(t *testing.T) {
 		require.Equal(t, to, a.header.Get("Location"), "%q", next)
 	}
 	b := s.visitor()
-	a := b.sendWith("/gaps/none", []string{"Referer", "https://evil.example/settings"}, "x", "y")
-	require.Equal(t, http.StatusNotFound, a.status)
 	b.leadsTo(b.sendWith("/settings/people", []string{"Referer", "https://evil.example/settings"}, "x", "y"), "/login")
 }
 
