@@ -109,21 +109,28 @@ func TestTheLastComparisonIsTheNewestThatEnded(t *testing.T) {
 	require.Equal(t, want, last.ID)
 }
 
-func TestOneCanTellWhetherADatabaseIsOwned(t *testing.T) {
-	s := open(t)
-	owned, err := Owned(s.path)
+func TestAGuestCanTellSinceWhenADatabaseIsOwned(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	guest, err := Open(t.Context(), Options{Path: s.path, Guest: true})
 	require.NoError(t, err)
-	require.True(t, owned)
-	require.NoError(t, s.Close())
-	for _, path := range []string{s.path, s.path + "-of-nobody"} {
-		owned, err = Owned(path)
+	defer guest.Close()
+	for _, who := range []*Store{s, guest} {
+		since, err := who.OwnedSince(t.Context())
 		require.NoError(t, err)
-		require.False(t, owned)
+		require.Equal(t, noon, since)
 	}
-	require.NoFileExists(t, s.path+"-of-nobody.lock")
-	again, err := Open(t.Context(), Options{Path: s.path})
+	require.NoError(t, s.Close())
+	since, err := guest.OwnedSince(t.Context())
+	require.NoError(t, err)
+	require.True(t, since.IsZero())
+	clock.at = noon.Add(time.Hour)
+	again, err := Open(t.Context(), Options{Path: s.path, Now: clock.now})
 	require.NoError(t, err, "to look takes nothing away")
-	require.NoError(t, again.Close())
+	defer again.Close()
+	since, err = guest.OwnedSince(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, clock.at, since)
 }
 
 func TestStatsCountGapsThatAreNotClosed(t *testing.T) {

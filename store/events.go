@@ -36,7 +36,7 @@ type Event struct {
 // id was stored before. It returns ErrBusy at once where the queue is full, and
 // any other error where the disk refused; then nothing was stored.
 func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error) {
-	x := &write{event: e, body: s.packers.pack(e.Body), wakes: Events}
+	x := &write{event: e, key: keyOf(e.Shop, e.WebhookID), body: s.packers.pack(e.Body), wakes: Events}
 	x.size = int64(len(x.body) + len(e.Headers) + 256)
 	if err := s.writer.submit(ctx, x, false); err != nil {
 		return false, err

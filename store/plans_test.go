@@ -254,7 +254,7 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 func first(query string, _ []any) string { return query }
 
 var (
-	parameter = regexp.MustCompile(`\$\d+`)
+	parameter = regexp.MustCompile(`\$\d+|\?`)
 	planned   = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE)\b`)
 )
 

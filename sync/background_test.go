@@ -3,6 +3,7 @@ package ordersync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -46,7 +47,7 @@ func TestARunThatIsStartedGoesOnByItself(t *testing.T) {
 // startReconcile begins a comparison once the engine runs.
 func (a *appliance) startReconcile() (id int64, err error) {
 	a.eventually("the engine", func() string {
-		if id, err = a.engine.StartReconcile(a.Context(), "acme", a.lastDay()); err == ErrNotRunning {
+		if id, err = a.engine.StartReconcile(a.Context(), "acme", a.lastDay()); errors.Is(err, ErrNotRunning) {
 			return err.Error()
 		}
 		return ""

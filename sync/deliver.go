@@ -108,7 +108,8 @@ func (a *attempt) mapOrder() *store.Settle {
 }
 
 // applyRules may turn the order away. If the ERP already holds a document for
-// an order that is now excluded, that document is cancelled first.
+// an order that is now excluded, that document is cancelled first; where that is
+// to be verified, the ERP is looked up.
 func (a *attempt) applyRules() *store.Settle {
 	var err error
 	nothingThere := !a.claim.Present && a.claim.SentAt.IsZero() && !a.claim.Verify
@@ -128,7 +129,11 @@ func (a *attempt) applyRules() *store.Settle {
 		return a.excluded()
 	}
 	a.doc.Cancelled = a.doc.Cancelled || a.rule != nil
-	if a.doc.Body, err = a.Adapter.Map(a.order); err != nil {
+	a.doc.Body, err = a.Adapter.Map(a.order)
+	switch {
+	case err != nil && a.rule != nil && !a.claim.Present && a.claim.SentAt.IsZero():
+		return a.excluded() // we have made nothing there
+	case err != nil:
 		return a.park("mapping", err)
 	}
 	sum := sha256.Sum256(a.doc.Body)
@@ -235,7 +240,7 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 		return a.absent()
 	case len(live) == 1 && a.holds(live[0]):
 		s := a.delivered(live[0].ID, amountText(live[0].Total))
-		s.WrittenAt = live[0].UpdatedAt
+		s.Sent, s.WrittenAt = live[0].Version, live[0].UpdatedAt
 		return s
 	case a.newerThere(found) != "" && a.rule == nil:
 		return a.behind(a.newerThere(found))

@@ -167,6 +167,9 @@ func (e *Engine) Subscribe(ctx context.Context, name string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if lost := e.unsubscribed(ctx, name, before, changes); lost != nil {
+		return lost
+	}
 	failure := ""
 	if err != nil {
 		failure = err.Error()
@@ -182,7 +185,7 @@ func (e *Engine) Subscribe(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("webhook subscriptions of %s: %w", name, err)
 	}
-	return e.unsubscribed(ctx, name, before, changes)
+	return e.resubscribed(ctx, name)
 }
 
 // unsubscribed notes the subscriptions that were lost since they were last seen
@@ -210,17 +213,17 @@ func (e *Engine) unsubscribed(ctx context.Context, name string, before store.Sho
 		return err
 	}
 	e.signs[name].suspect(e.now(), store.GapSubscription)
-	return e.resubscribed(ctx, name)
+	return nil
 }
 
-// resubscribed closes the gaps of subscriptions that are there again.
+// resubscribed closes the gaps of subscriptions: all are there again.
 func (e *Engine) resubscribed(ctx context.Context, name string) error {
 	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: name, Kind: store.GapSubscription, State: store.Live, Limit: len(shopify.Topics)})
 	if err != nil {
 		return err
 	}
 	for _, g := range gaps {
-		if err := e.store.CloseGap(ctx, g.ID, "it was made anew, and everything since was looked for"); err != nil {
+		if err := e.store.CloseGap(ctx, g.ID, "it was made anew, and all changes since are polled"); err != nil {
 			return err
 		}
 	}

@@ -113,6 +113,27 @@ func TestViewersDoNotSeeCustomers(t *testing.T) {
 	}
 }
 
+func TestPagesHideCustomersFromViewers(t *testing.T) {
+	s := newSite(t)
+	s.member("ann", "admin")
+	s.member("bob", "viewer")
+	s.tell(keys("acme", 1, 1)...)
+	s.attempt(1)
+	bob, ann := s.visitor().logIn("bob"), s.visitor().logIn("ann")
+	for path, marks := range map[string][]string{
+		"/events/1":      {`id="raw"`},
+		"/orders/acme/1": {"<summary>What was said to the ERP", "<summary>What came"},
+	} {
+		seen, told := ann.open(path).body, bob.open(path).body
+		for _, mark := range marks {
+			require.Contains(t, seen, mark)
+			require.NotContains(t, told, mark)
+		}
+		require.Contains(t, told, "Operators and admins see this")
+		require.NotContains(t, seen, "Operators and admins see this")
+	}
+}
+
 func TestEveryPageProtectsBrowsers(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")
