@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
+	"gapless/erp"
 	"gapless/store"
 	ordersync "gapless/sync"
+	"gapless/sync/report"
 	"gapless/ui"
 )
 
-// actions is the engine as the API asks it.
+// actions is the engine as the API and the pages ask it.
 type actions struct{ *Appliance }
 
 func (a actions) Replay(ctx context.Context, orders []store.OrderKey, by string) (int64, error) {
@@ -75,4 +78,64 @@ func (a actions) metrics() ui.EngineMetrics {
 		told.Circuits[name] = !c.Until.IsZero()
 	}
 	return told
+}
+
+// Neutral is an order as rules and mapping see it.
+func (a actions) Neutral(ctx context.Context, order store.OrderKey) (json.RawMessage, error) {
+	o, err := a.Engine.Neutral(ctx, order)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(o)
+}
+
+func (a actions) Documents(ctx context.Context, order store.OrderKey) ([]ui.Document, error) {
+	found, err := a.Engine.Found(ctx, order)
+	if err != nil {
+		return nil, err
+	}
+	documents := make([]ui.Document, len(found))
+	for i, f := range found {
+		documents[i] = ui.Document{ID: f.ID, Version: f.Version, Currency: f.Currency, Cancelled: f.Cancelled}
+		if f.Total != nil {
+			documents[i].Total = f.Total.String()
+		}
+	}
+	return documents, nil
+}
+
+func (a actions) TryRule(ctx context.Context, order store.OrderKey, when string) (ui.Trial, error) {
+	o, err := a.Engine.Neutral(ctx, order)
+	if err != nil {
+		return ui.Trial{}, err
+	}
+	rule, err := a.Engine.Decide(o)
+	if err != nil {
+		return ui.Trial{}, ui.WrongRequest(err.Error())
+	}
+	trial := ui.Trial{Asked: when != ""}
+	if rule != nil {
+		trial.Rule, trial.Then = rule.Name, rule.Then
+	}
+	if when == "" {
+		return trial, nil
+	}
+	asked, err := erp.CompileRules([]erp.Rule{{Name: "your condition", When: when, Then: erp.Exclude}})
+	if err != nil {
+		return trial, ui.WrongRequest(err.Error())
+	}
+	matched, err := asked.Decide(o)
+	if err != nil {
+		return trial, ui.WrongRequest(err.Error())
+	}
+	trial.Matches = matched != nil
+	return trial, nil
+}
+
+func (a actions) Report(ctx context.Context, shop, day string) (report.Report, error) {
+	return a.Engine.LastReport(ctx, shop, day)
+}
+
+func (a actions) StartDay(ctx context.Context, shop, day, by string) (int64, error) {
+	return a.Engine.StartDay(ctx, shop, day, by)
 }

@@ -140,7 +140,7 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 		shops = append(shops, s.Name)
 	}
 	a.Server = ui.New(ui.Options{
-		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, Version: version, Log: log,
+		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, Version: version, Config: c.Redacted(), Log: log,
 	})
 	return a, nil
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"gapless/shopify"
@@ -57,9 +56,14 @@ type checks struct {
 	*Program
 	config *Config
 	failed int
+	tell   func(what string, err error) // in place of printing
 }
 
 func (k *checks) note(what string, err error) {
+	if k.tell != nil {
+		k.tell(what, err)
+		return
+	}
 	if err == nil {
 		fmt.Fprintf(k.Stdout, "ok    %s\n", what)
 		return
@@ -119,12 +123,8 @@ func checkDisk(c *Config) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	var free syscall.Statfs_t
-	if err := syscall.Statfs(folder, &free); err != nil {
-		return err
-	}
 	const least = 1 << 30
-	if room := free.Bavail * uint64(free.Bsize); room < least {
+	if room := freeBytes(folder); room >= 0 && room < least {
 		return fmt.Errorf("only %d MiB are free; make room for at least 1 GiB", room>>20)
 	}
 	return nil

@@ -114,8 +114,35 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.Began(t.Context(), "acme", noon))
 	require.NoError(t, s.PollAgainFrom(t.Context(), "acme", noon))
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Heard: map[Heard]int64{{"acme", noon}: 1}}))
+	writePeople(t, s)
 	s.Refuse(Refusal{})
 	s.tally.flush()
+}
+
+func writePeople(t *testing.T, s *Store) {
+	t.Helper()
+	ctx := t.Context()
+	var errs []error
+	note := func(_ any, err error) { errs = append(errs, err) }
+	link, err := s.SetupLink(ctx)
+	require.NoError(t, err)
+	u, err := s.UseLink(ctx, link, "ann", "hash")
+	require.NoError(t, err)
+	session := loggedIn(t, s, u)
+	errs = append(errs, s.SetTOTP(ctx, session, "secret", 1, []string{"code"}), s.Rehash(ctx, u, "hash"), s.ConfirmSession(ctx, session))
+	note(s.TakeTOTP(ctx, u, 2))
+	note(s.TakeRecoveryCode(ctx, u, "code"))
+	note(s.AddUser(ctx, "bob", "viewer", "ann"))
+	link, err = s.ResetLink(ctx, "bob", "ann")
+	require.NoError(t, err)
+	note(s.UseLink(ctx, link, "", "hash"))
+	note(s.AddToken(ctx, "ops", "viewer", "ann"))
+	errs = append(errs, s.SetRole(ctx, "bob", "operator", "ann"), s.SetDisabled(ctx, "bob", true, "ann"), s.SetDisabled(ctx, "bob", false, "ann"),
+		s.RemoveUser(ctx, "bob", "ann"), s.SetPassword(ctx, session, "hash"), s.DropTOTP(ctx, session), s.LogOut(ctx, session),
+		s.RemoveToken(ctx, "ops", "ann"), s.Audit(ctx, AuditEntry{Who: "ann"}))
+	for _, err := range errs {
+		require.NoError(t, err)
+	}
 }
 
 func readEverything(t *testing.T, s *Store) {
@@ -206,6 +233,16 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.NextDue(ctx, "books"))
 	note(s.DueRefetches(ctx, "acme", noon.Add(time.Hour), 10))
 	note(s.Redacted(ctx, []Person{{"acme", 7}}))
+	for _, f := range []AuditFilter{{}, {Who: "ann"}} {
+		note(s.AuditLog(ctx, f))
+		f.Before = 5
+		note(s.AuditLog(ctx, f))
+	}
+	note(s.Users(ctx))
+	note(s.RecoveryCodes(ctx, User{ID: 1}))
+	note(s.KnowsPlace(ctx, "ann", "127.0.0.1"))
+	_, err := s.FindLink(ctx, "none")
+	require.ErrorIs(t, err, ErrNotFound)
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
@@ -217,6 +254,7 @@ var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
 	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "n": true, "c": true, "gap_steps": true, "p": true, "seen": true,
 	"gaps": true, "g": true, "contents": true, "runs": true, "reports": true, "habits": true, "deleted_orders": true, "letters": true,
+	"audit": true, "sessions": true, "s": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
@@ -240,6 +278,8 @@ var mayScan = map[string]string{
 	"FROM letters WHERE sent_at = 0 AND tries > 0":   "the index holds only letters that are not sent",
 	"WHERE state = 'running' AND kind <> 'backfill'": "the index holds only runs under way",
 	"SELECT id FROM orders WHERE shop = $1":          "a whole shop is redacted",
+
+	"FROM audit ORDER BY id DESC LIMIT $1": "the first page of the audit log: from the newest, until the limit",
 }
 
 // scanned are steps that read a whole table or, where there is one shop, as good
@@ -280,6 +320,8 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 		"events":            first(EventFilter{}.query()),
 		"events of a shop":  first(EventFilter{Shop: "acme"}.query()),
 		"attempts":          first(TryFilter{}.query()),
+		"audit":             first(AuditFilter{}.query()),
+		"a person's":        first(AuditFilter{Who: "ann"}.query()),
 		"an order's":        first(TryFilter{Order: OrderKey{"acme", 1}}.query()),
 		"gaps":              first(GapFilter{}.query()),
 		"gaps of a shop":    first(GapFilter{Shop: "acme"}.query()),

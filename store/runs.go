@@ -161,6 +161,17 @@ func (s *Store) LastRun(ctx context.Context, shop, kind string) (Run, error) {
 	return r, err
 }
 
+// LastOver returns the run of a kind that began last of those over a window that
+// begins at from and have ended, however they did, or ErrNotFound.
+func (s *Store) LastOver(ctx context.Context, shop, kind string, from time.Time) (Run, error) {
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.shop = $1 AND r.kind = $2 AND r.from_at = $3 AND r.ended_at > 0
+		ORDER BY r.id DESC LIMIT 1`, shop, kind, micros(from)).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
+	}
+	return r, err
+}
+
 // LastCompared returns the comparison of the three sides that began last and has
 // ended, however it did, or ErrNotFound.
 func (s *Store) LastCompared(ctx context.Context, shop string) (Run, error) {

@@ -21,6 +21,7 @@ type OrderFilter struct {
 	State  string
 	Name   string // exact, "#1001"
 	ID     int64
+	ERPRef string // the ERP's own number, exact
 	Before Cursor // only orders first seen before it
 	Limit  int
 }
@@ -59,7 +60,7 @@ func (s *Store) Orders(ctx context.Context, f OrderFilter) ([]OrderView, error) 
 // may be a handful among a million orders; else the orders.
 func (f OrderFilter) query() (string, []any) {
 	from, place := "orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id", "o.first_seen_at, o.id, o.shop"
-	if f.State != "" && f.Name == "" && f.ID == 0 {
+	if f.ERPRef != "" || f.State != "" && f.Name == "" && f.ID == 0 {
 		from, place = "deliveries d JOIN orders o ON o.shop = d.shop AND o.id = d.order_id", "d.seen_at, d.order_id, d.shop"
 	}
 	var w where
@@ -76,6 +77,9 @@ func (f OrderFilter) query() (string, []any) {
 	}
 	if f.ID != 0 {
 		w.and("o.id = ?", f.ID)
+	}
+	if f.ERPRef != "" {
+		w.and("d.erp_ref = ? AND d.erp_ref <> ''", f.ERPRef)
 	}
 	if !f.Before.SeenAt.IsZero() {
 		w.and("("+place+") < (?, ?, ?)", micros(f.Before.SeenAt), f.Before.ID, f.Before.Shop)

@@ -95,11 +95,7 @@ func bounds(day string, zone *time.Location) (from, to time.Time, err error) {
 
 // compareDay compares the orders that were placed on a day.
 func (e *Engine) compareDay(ctx context.Context, shop, day string, heal bool, by string) (report.Report, error) {
-	zone, err := e.Zone(ctx, shop)
-	if err != nil {
-		return report.Report{}, err
-	}
-	from, to, err := bounds(day, zone)
+	zone, from, to, err := e.dayOf(ctx, shop, day)
 	if err != nil {
 		return report.Report{}, err
 	}
@@ -111,19 +107,29 @@ func (e *Engine) compareDay(ctx context.Context, shop, day string, heal bool, by
 	if err != nil {
 		return report.Report{}, err
 	}
-	told := report.Report{
-		Shop: shop, Day: day, Timezone: zone.String(), From: from, To: to, MadeAt: now,
-		Balance: r.Balance, ByRule: r.ByRule, Notes: r.Notes,
+	return e.told(ctx, report.Report{Shop: shop, Day: day, Timezone: zone.String(), From: from, To: to, MadeAt: now}, r)
+}
+
+// dayOf is a shop's time zone, and when one of its days begins and ends.
+func (e *Engine) dayOf(ctx context.Context, shop, day string) (zone *time.Location, from, to time.Time, err error) {
+	if zone, err = e.Zone(ctx, shop); err == nil {
+		from, to, err = bounds(day, zone)
 	}
-	if r.Complete {
-		told.CompleteThrough = r.Through
-		told.Complete = told.CompleteThrough.Equal(to)
+	return zone, from, to, err
+}
+
+// told is the report of a day by what its comparison saw.
+func (e *Engine) told(ctx context.Context, r report.Report, saw Reconciliation) (_ report.Report, err error) {
+	r.Balance, r.ByRule, r.Notes = saw.Balance, saw.ByRule, saw.Notes
+	if saw.Complete {
+		r.CompleteThrough = saw.Through
+		r.Complete = r.CompleteThrough.Equal(r.To)
 	}
-	if told.Gaps, err = e.gapsOf(ctx, shop, from, to); err != nil {
-		return told, err
+	if r.Gaps, err = e.gapsOf(ctx, r.Shop, r.From, r.To); err != nil {
+		return r, err
 	}
-	told.Webhooks, err = e.webhooksOf(ctx, shop, from, to, told.Gaps)
-	return told, err
+	r.Webhooks, err = e.webhooksOf(ctx, r.Shop, r.From, r.To, r.Gaps)
+	return r, err
 }
 
 // gapsOf are the gaps that were found on a day, or began on it.

@@ -2,11 +2,14 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
+	"time"
 
 	"gapless/store"
+	"gapless/sync/report"
 )
 
-// Actions is what the API asks of the engine.
+// Actions is what the API and the pages ask of the engine.
 type Actions interface {
 	// Replay has orders verified in their ERP and sent again where needed, and
 	// returns how many it set in motion.
@@ -22,6 +25,65 @@ type Actions interface {
 	// StartRun begins a run and returns its id; it goes on after that. The same
 	// one that is under way is store.ErrRunning; what can't be meant, a WrongRequest.
 	StartRun(ctx context.Context, run RunRequest, by string) (id int64, err error)
+
+	// Neutral is an order as rules and mapping see it, JSON.
+	Neutral(ctx context.Context, order store.OrderKey) (json.RawMessage, error)
+	// Documents asks the ERP which documents it holds of an order.
+	Documents(ctx context.Context, order store.OrderKey) ([]Document, error)
+	// TryRule says what the rules make of an order, and a condition that is not
+	// among them. One that can't be read is a WrongRequest.
+	TryRule(ctx context.Context, order store.OrderKey, when string) (Trial, error)
+	// Report is a day's report: the one that was kept, or what the day's last
+	// comparison saw. Where there is neither, it is store.ErrNotFound.
+	Report(ctx context.Context, shop, day string) (report.Report, error)
+	// StartDay begins to compare a day of the shop, like StartRun.
+	StartDay(ctx context.Context, shop, day, by string) (id int64, err error)
+	// Connections tells what Gapless is connected to, without asking anybody.
+	Connections() Connections
+	// Test tries a connection: a shop's, an ERP's, or one of Connections.Others.
+	// Its error says what to mend.
+	Test(ctx context.Context, kind, name string) error
+}
+
+// Document is what an ERP holds of an order.
+type Document struct {
+	ID        string // the ERP's own number
+	Version   string // as last sent; empty where the ERP does not keep it
+	Total     string // empty where the ERP does not tell
+	Currency  string
+	Cancelled bool
+}
+
+// Trial is what rules make of an order.
+type Trial struct {
+	Rule    string // the first of the config's that matches; empty: none does
+	Then    string // what it does: exclude or hold
+	Asked   bool   // a condition of one's own was tried
+	Matches bool   // it is true of the order
+}
+
+// Connections are the ends that Gapless connects.
+type Connections struct {
+	Shops  []ShopConnection
+	ERPs   []ERPConnection
+	Others []string // what else can be tested: the mail server, the disk
+	Free   int64    // bytes free where the store is; less than 0: not known
+}
+
+// ShopConnection is one shop.
+type ShopConnection struct {
+	Name, Domain, ERP      string
+	Webhooks               bool
+	APIVersion, APIAnswers string        // what is asked for, and what Shopify answers with; empty: not asked yet
+	Pace                   time.Duration // between polls at present
+}
+
+// ERPConnection is one ERP.
+type ERPConnection struct {
+	Name, Kind string
+	Tier       string    // A, B or C: how far it can keep an order from being doubled
+	Until      time.Time // attempts pause until then; zero: they don't
+	Reason     string    // why they do
 }
 
 // WrongRequest is a mistake of the one who asks. Its text says what to ask for.

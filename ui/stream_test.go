@@ -24,8 +24,8 @@ type ear struct {
 	lines  *bufio.Scanner
 }
 
-// heard is an event as it came; a comment has a name of ":".
-type heard struct {
+// sentEvent is an event as it came; a comment has a name of ":".
+type sentEvent struct {
 	event, id string
 	data      map[string]any
 }
@@ -56,7 +56,7 @@ func (s *site) hears(header ...string) *ear {
 }
 
 // next waits for an event, or for a comment; ok is false at the end.
-func (e *ear) next() (h heard, ok bool) {
+func (e *ear) next() (h sentEvent, ok bool) {
 	e.Helper()
 	for e.lines.Scan() {
 		name, text, _ := strings.Cut(e.lines.Text(), ": ")
@@ -79,7 +79,7 @@ func (e *ear) next() (h heard, ok bool) {
 }
 
 // event waits for an event, whatever comments come before it.
-func (e *ear) event() heard {
+func (e *ear) event() sentEvent {
 	e.Helper()
 	for {
 		h, ok := e.next()
@@ -239,7 +239,7 @@ func TestAStreamEndsWithTheServerAndWithItsToken(t *testing.T) {
 	s.ui.streams.heartbeat = 20 * time.Millisecond
 	s.Start()
 	revoked, stays := s.hears().begun(), s.listen(s.as("admin")...).begun()
-	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer"))
+	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer", "ann"))
 	for ok := true; ok; {
 		_, ok = revoked.next()
 	}
@@ -248,6 +248,21 @@ func TestAStreamEndsWithTheServerAndWithItsToken(t *testing.T) {
 	s.ui.EndStreams()
 	for ok := true; ok; {
 		_, ok = stays.next()
+	}
+}
+
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	s := closedSite(t)
+	s.ui.streams.heartbeat = 20 * time.Millisecond
+	s.Start()
+	s.member("ann", "admin")
+	b := s.visitor().logIn("ann")
+	e := s.listen("Cookie", loopbackCookie+"="+b.cookies[loopbackCookie]).begun()
+	s.tell(keys("acme", 1, 1)...)
+	require.Equal(t, "order", e.event().event)
+	b.send("/logout")
+	for ok := true; ok; {
+		_, ok = e.next()
 	}
 }
 

@@ -1,0 +1,79 @@
+package ui
+
+import (
+	"runtime"
+)
+
+type healthBody struct {
+	Reasons []string
+	Lines   []lineState
+	Facts   []fact
+	Letters string
+	Refused []refusal
+	Changes []fact
+}
+
+// leastFree is how many bytes should be free on the store's disk.
+const leastFree = 1 << 30
+
+// healthPage tells how Gapless itself is.
+func healthPage(v *visit) (view, error) {
+	ctx := v.Context()
+	var body healthBody
+	var err error
+	if body.Lines, err = v.lines(); err != nil {
+		return view{}, err
+	}
+	first, err := v.firstClock()
+	if err != nil {
+		return view{}, err
+	}
+	if v.Ready != nil {
+		body.Reasons = v.Ready(ctx)
+	}
+	n, why, err := v.Store.UnsentLetters(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	if n > 0 {
+		body.Reasons = append(body.Reasons, plural(n, "report or alert")+" could not be sent so far: "+short(why, 300))
+	}
+	body.Facts = v.healthFacts()
+	if free := v.Actions.Connections().Free; free >= 0 && free < leastFree {
+		body.Reasons = append(body.Reasons, "Only "+size(free)+" are free on the disk; make room for at least 1 GB.")
+	}
+	refused, err := v.Store.Refusals(ctx, 20)
+	if err != nil {
+		return view{}, err
+	}
+	for _, r := range refused {
+		body.Refused = append(body.Refused, refusal{first.at(r.At), short(r.Shop, 80), short(r.Topic, 60), short(r.Reason, 200), short(r.Remote, 60)})
+	}
+	changes, err := v.Store.SubscriptionChanges(ctx, 20)
+	for _, c := range changes {
+		body.Changes = append(body.Changes, fact{short(c.Shop+": "+c.Topic+" "+c.Change+" "+c.Detail, 300), "", first.at(c.At)})
+	}
+	return view{template: "health", title: "Health", body: body}, err
+}
+
+func (v *visit) healthFacts() []fact {
+	connected := v.Actions.Connections()
+	database, wal := v.Store.Size()
+	rows, bytes := v.Store.Queued()
+	facts := []fact{{Label: "Gapless", Text: v.Version + ", " + runtime.Version()}}
+	for _, s := range connected.Shops {
+		text := "asked for " + s.APIVersion
+		if s.APIAnswers != "" {
+			text += ", Shopify answers with " + s.APIAnswers
+		}
+		facts = append(facts, fact{Label: "Shopify's API, " + s.Name, Text: text})
+		if s.Pace > 0 {
+			facts = append(facts, fact{Label: "Asks for changes, " + s.Name, Text: "every " + span(s.Pace)})
+		}
+	}
+	if connected.Free >= 0 {
+		facts = append(facts, fact{Label: "Free on the disk", Text: size(connected.Free)})
+	}
+	return append(facts, fact{Label: "Store", Text: size(database)}, fact{Label: "Its write-ahead log", Text: size(wal)},
+		fact{Label: "Waits to be stored", Text: plural(int64(rows), "write") + ", " + size(bytes)})
+}

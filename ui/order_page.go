@@ -1,0 +1,206 @@
+package ui
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"gapless/store"
+)
+
+type orderBody struct {
+	Name, Shop string
+	ID         int64
+	Badge      badge
+	Next       string // what happens, or is to be done
+	Hint       string
+	Admin      string
+	MayAct     bool
+	Facts      []fact
+	Sides      []side
+	Lines      []sheetLine
+	LinesNote  string
+	Gaps       []gapRow
+	Course     []happening
+	Earlier    string // where the whole course is
+	Document   string // the order as rules and mapping see it
+	Hidden     string // why Document, and what was said and heard, is not shown
+}
+
+// side is one thing as Shopify has it and as the ERP does.
+type side struct {
+	What, Shopify, ERP string
+	Differs            bool
+}
+
+// sheet is what the page shows of a neutral order.
+type sheet struct {
+	Currency          string      `json:"currency"`
+	Lines             []sheetLine `json:"lines"`
+	Shipping          []sheetLine `json:"shipping"`
+	FinancialStatus   string      `json:"financial_status"`
+	FulfillmentStatus string      `json:"fulfillment_status"`
+	Outstanding       string      `json:"outstanding"`
+}
+
+type sheetLine struct {
+	SKU      string `json:"sku"`
+	Title    string `json:"title"`
+	Variant  string `json:"variant"`
+	Quantity int64  `json:"quantity"`
+	Amount   string `json:"amount"`
+}
+
+// orderPage tells all that was heard of an order, decided about it, and done.
+func orderPage(v *visit) (view, error) {
+	id, err := strconv.ParseInt(v.params.ByName("id"), 10, 64)
+	if err != nil {
+		return view{}, notFound("There is no such order here")
+	}
+	key := store.OrderKey{Shop: v.params.ByName("shop"), ID: id}
+	o, err := v.Store.Order(v.Context(), key)
+	if errors.Is(err, store.ErrNotFound) {
+		return view{}, notFound("There is no such order here")
+	}
+	if err != nil {
+		return view{}, err
+	}
+	d, err := v.Store.Delivery(v.Context(), key)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return view{}, err
+	}
+	shop, err := v.Store.Shop(v.Context(), key.Shop)
+	if err != nil {
+		return view{}, err
+	}
+	c := v.clock(shop)
+	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), MayAct: v.may("operator") && d.State != "",
+		Facts: orderFacts(o, d, c), Sides: sidesOf(o, d, c)}
+	body.Next, body.Hint = orderNext(d, c)
+	gaps, err := v.Store.Gaps(v.Context(), store.GapFilter{Shop: o.Shop, OrderID: o.ID, Limit: 20})
+	if err != nil {
+		return view{}, err
+	}
+	for _, g := range gaps {
+		body.Gaps = append(body.Gaps, gapRowOf(g, c))
+	}
+	if !v.seesPeople() {
+		body.Hidden = hidden
+	}
+	v.fillSheet(&body, key)
+	body.Course, err = v.course(key, gaps, c)
+	if len(body.Course) > shownAtFirst && v.URL.Query().Get("all") == "" {
+		body.Course, body.Earlier = body.Course[len(body.Course)-shownAtFirst:], v.with("all", "yes")
+	}
+	return view{template: "order", title: "Order " + body.Name, body: body}, err
+}
+
+// shownAtFirst is how much of a course a page shows before it is asked for all.
+const shownAtFirst = 40
+
+func orderFacts(o store.Order, d store.Delivery, c clock) []fact {
+	facts := []fact{{Label: "Placed", At: c.at(o.CreatedAt)}, {Label: "Changed in Shopify", At: c.at(o.UpdatedAt)}, {Label: "Heard of first", At: c.at(o.FirstSeenAt)}}
+	for _, f := range []fact{{"Cancelled", "", c.at(o.CancelledAt)}, {"Deleted in Shopify", "", c.at(o.DeletedAt)}, {"Personal data removed", "", c.at(o.RedactedAt)}} {
+		if f.At != nil {
+			facts = append(facts, f)
+		}
+	}
+	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: o.Shop + "-" + strconv.FormatInt(o.ID, 10)})
+	if d.Rule != "" {
+		facts = append(facts, fact{Label: "Rule", Text: short(d.Rule, 100)})
+	}
+	if o.Test {
+		facts = append(facts, fact{Label: "Test order", Text: "yes"})
+	}
+	return facts
+}
+
+// orderNext says what happens with an order that is not at rest, and what is to
+// be done.
+func orderNext(d store.Delivery, c clock) (next, hint string) {
+	reason := c.tell(short(d.Reason, 400))
+	switch d.State {
+	case store.StateParked:
+		return reason, short(d.Hint, 400)
+	case store.StateExcluded:
+		return "The rule " + short(d.Rule, 100) + " keeps it out of the ERP.", ""
+	case store.StateDue, store.StateUnknown:
+		next = "It is sent to the ERP as soon as it is its turn."
+		if d.NextAt.After(c.now) {
+			next = "It is tried again " + age(c.now.Sub(d.NextAt)) + "."
+		}
+		if reason != "" {
+			next = strings.TrimSuffix(reason, ".") + ". " + next
+		}
+	case store.StateSending:
+		next = "It is being sent to the ERP just now."
+	}
+	return next, ""
+}
+
+// sidesOf sets Shopify beside the ERP, as the ERP was last seen.
+func sidesOf(o store.Order, d store.Delivery, c clock) []side {
+	if d.State == "" {
+		return nil
+	}
+	held, total := "nothing seen there yet", ""
+	if d.Present {
+		held, total = "there", money(d.ERPTotal, o.Currency)
+	}
+	if d.ERPRef != "" {
+		held = short(d.ERPRef, 60)
+	}
+	version := "none"
+	if d.Held != "" {
+		version = c.version(d.Held)
+	}
+	sides := []side{
+		{"Document", o.Name, held, !d.Present && d.State != store.StateExcluded && o.CancelledAt.IsZero()},
+		{"Total", money(o.Total, o.Currency), total, total != "" && !amount(o.Total).Equal(amount(d.ERPTotal)) && o.CancelledAt.IsZero()},
+		{"Version", c.version(o.Version), version, d.Held != o.Version && d.State != store.StateExcluded},
+	}
+	if !o.CancelledAt.IsZero() {
+		sides = append(sides, side{"Cancelled", "yes", map[bool]string{true: "yes", false: "not yet"}[d.State == store.StateDelivered], d.State != store.StateDelivered})
+	}
+	return sides
+}
+
+// fillSheet adds the lines of the order. One that can't be read says why.
+func (v *visit) fillSheet(body *orderBody, key store.OrderKey) {
+	raw, err := v.Actions.Neutral(v.Context(), key)
+	if err != nil {
+		body.LinesNote = "The lines can't be shown: " + short(err.Error(), 300)
+		return
+	}
+	var s sheet
+	if err := json.Unmarshal(raw, &s); err != nil {
+		body.LinesNote = "The lines can't be read."
+		return
+	}
+	for _, l := range append(s.Lines, s.Shipping...) {
+		l.Title, l.Variant, l.SKU, l.Amount = short(l.Title, 120), short(l.Variant, 80), short(l.SKU, 80), money(l.Amount, s.Currency)
+		body.Lines = append(body.Lines, l)
+	}
+	if v.seesPeople() {
+		body.Document = pretty(raw)
+	}
+	for _, f := range []fact{{Label: "Payment", Text: s.FinancialStatus}, {Label: "Fulfilment", Text: s.FulfillmentStatus}} {
+		if f.Text != "" {
+			f.Text = strings.ReplaceAll(short(f.Text, 40), "_", " ")
+			body.Facts = append(body.Facts, f)
+		}
+	}
+}
+
+// adminOrder is an order's address in the Shopify admin; empty where the shop is
+// no longer in the config.
+func (v *visit) adminOrder(shop string, id int64) string {
+	for _, c := range v.Actions.Connections().Shops {
+		if handle, ours := strings.CutSuffix(c.Domain, ".myshopify.com"); c.Name == shop && ours {
+			return "https://admin.shopify.com/store/" + url.PathEscape(handle) + "/orders/" + strconv.FormatInt(id, 10)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,227 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"gapless/store"
+)
+
+// chosen are the gaps or orders that somebody acts on.
+type chosen struct {
+	Gaps   []int64
+	Orders []store.OrderKey
+}
+
+// mostChosen is how many can be acted on at once.
+const mostChosen = 500
+
+// chosen reads them from the address or the form.
+func (v *visit) chosen() (c chosen, err error) {
+	for _, text := range v.Form["gap"] {
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return c, wrongInput("One of the gaps is not a number. Go back and select again.")
+		}
+		c.Gaps = append(c.Gaps, id)
+	}
+	for _, text := range v.Form["order"] {
+		shop, number, _ := strings.Cut(text, "/")
+		id, err := strconv.ParseInt(number, 10, 64)
+		if err != nil {
+			return c, wrongInput("One of the orders is not a number. Go back and select again.")
+		}
+		c.Orders = append(c.Orders, store.OrderKey{Shop: shop, ID: id})
+	}
+	switch n := len(c.Gaps) + len(c.Orders); {
+	case n == 0:
+		return c, wrongInput("Nothing was selected. Go back, tick what you want to act on, and try again.")
+	case n > mostChosen:
+		return c, wrongInput(fmt.Sprintf("At most %d can be acted on at once.", mostChosen))
+	}
+	return c, nil
+}
+
+type replayView struct {
+	chosen
+	Count    int
+	What     string // "3 gaps"
+	Previews []preview
+	Unshown  int // that are replayed too
+	Back     string
+}
+
+// preview is what replaying one gap or order comes to.
+type preview struct {
+	Name, Path string
+	Action     badge
+	Reason     string
+	Hint       string
+	Calls      []PlanCall
+	Failure    string // why it can't be told
+	Compared   *sides
+}
+
+// sides are the two ends of an order now.
+type sides struct {
+	Shopify string
+	ERP     []string
+}
+
+// mostPreviewed bounds the calls to an ERP that one preview makes, and
+// previewTime how long they may take.
+const (
+	mostPreviewed = 10
+	previewTime   = 15 * time.Second
+)
+
+var planActions = map[string]badge{
+	"send": {"Sends this to the ERP", "warn"}, "nothing": {"Nothing to send", "good"}, "exclude": {"Left out", ""}, "park": {"Would wait for you again", "bad"},
+	"ask": {"Asks Shopify first", "warn"}, "subscribe": {"Subscribes anew", "warn"}, "poll": {"Asks Shopify for changes", "warn"},
+}
+
+// replayPage shows what a replay would do, and does nothing.
+func replayPage(v *visit) (view, error) {
+	c, err := v.chosen()
+	if err != nil {
+		return view{}, err
+	}
+	body := replayView{chosen: c, Count: len(c.Gaps) + len(c.Orders), Back: "/gaps"}
+	body.What = plural(int64(body.Count), "gap")
+	if len(c.Orders) > 0 {
+		body.What, body.Back = plural(int64(body.Count), "order"), orderPath(c.Orders[0].Shop, c.Orders[0].ID)
+	}
+	ctx, cancel := context.WithTimeout(v.Context(), previewTime)
+	defer cancel()
+	for _, id := range c.Gaps[:min(len(c.Gaps), mostPreviewed)] {
+		p, err := v.previewGap(ctx, id)
+		if err != nil {
+			return view{}, err
+		}
+		body.Previews = append(body.Previews, p)
+	}
+	for _, k := range c.Orders[:min(len(c.Orders), mostPreviewed)] {
+		body.Previews = append(body.Previews, v.previewOrder(ctx, k))
+	}
+	body.Unshown = body.Count - len(body.Previews)
+	return view{template: "replay", title: "Replay " + body.What, body: body}, nil
+}
+
+func (v *visit) previewGap(ctx context.Context, id int64) (preview, error) {
+	g, err := v.Store.Gap(ctx, id)
+	if err != nil {
+		return preview{}, err
+	}
+	plan, err := v.Actions.PlanGap(ctx, id)
+	p := v.previewOf(plan, err)
+	p.Name, p.Path = gapName(g), fmt.Sprintf("/gaps/%d", id)
+	if plan.Action == "send" {
+		p.Compared = v.compareNow(ctx, g.Key())
+	}
+	return p, nil
+}
+
+func (v *visit) previewOrder(ctx context.Context, k store.OrderKey) preview {
+	plan, err := v.Actions.Plan(ctx, k)
+	p := v.previewOf(plan, err)
+	p.Name, p.Path = short(plan.Order, 60), orderPath(k.Shop, k.ID)
+	if plan.Order == "" {
+		p.Name = strconv.FormatInt(k.ID, 10)
+	}
+	if err == nil {
+		p.Compared = v.compareNow(ctx, k)
+	}
+	return p
+}
+
+func (v *visit) previewOf(plan Plan, err error) preview {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return preview{Failure: "It is not known here."}
+	case err != nil:
+		v.Log.Warn("a replay could not be previewed", "err", err)
+		return preview{Failure: "The ERP could not be asked just now, so what it would get can't be shown. A replay waits until it answers."}
+	}
+	return preview{Action: planActions[plan.Action], Reason: plan.Reason, Hint: plan.Hint, Calls: plan.Calls}
+}
+
+// compareNow asks the ERP what it holds of an order; nil where it can't tell.
+func (v *visit) compareNow(ctx context.Context, k store.OrderKey) *sides {
+	o, err := v.Store.Order(ctx, k)
+	if err != nil {
+		return nil
+	}
+	documents, err := v.Actions.Documents(ctx, k)
+	if err != nil {
+		return nil
+	}
+	shop, err := v.Store.Shop(ctx, k.Shop)
+	if err != nil {
+		return nil
+	}
+	c := v.clock(shop)
+	s := &sides{Shopify: money(o.Total, o.Currency) + ", as of " + c.version(o.Version)}
+	for _, d := range documents {
+		s.ERP = append(s.ERP, d.told(c))
+	}
+	return s
+}
+
+// told is "SO-12, 4.00 EUR, as of 14:05:09 1b2c, cancelled".
+func (d Document) told(c clock) string {
+	parts := []string{d.ID}
+	if d.Total != "" {
+		parts = append(parts, money(d.Total, d.Currency))
+	}
+	if d.Version != "" {
+		parts = append(parts, "as of "+c.version(d.Version))
+	}
+	if d.Cancelled {
+		parts = append(parts, "cancelled")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// replayNow sets in motion what was previewed.
+func replayNow(v *visit) (view, error) {
+	c, err := v.chosen()
+	if err != nil {
+		return view{}, err
+	}
+	var started int64
+	if len(c.Gaps) > 0 {
+		if started, err = v.Actions.ReplayGaps(v.Context(), c.Gaps, v.person.Name); err != nil {
+			return view{}, err
+		}
+		return view{redirect: did(c.gapsPath(), "replayed", started)}, nil
+	}
+	if started, err = v.Actions.Replay(v.Context(), c.Orders, v.person.Name); err != nil {
+		return view{}, err
+	}
+	back := orderPath(c.Orders[0].Shop, c.Orders[0].ID)
+	if started == 0 {
+		return view{redirect: back + "?did=busy"}, nil
+	}
+	return view{redirect: back + "?did=sent"}, nil
+}
+
+// gapsPath is where what becomes of the gaps is seen.
+func (c chosen) gapsPath() string {
+	if len(c.Gaps) == 1 {
+		return fmt.Sprintf("/gaps/%d", c.Gaps[0])
+	}
+	return "/gaps"
+}
+
+// did is a path that says what was done.
+func did(path, what string, n int64) string {
+	if n == 0 {
+		what = "nothing"
+	}
+	return path + "?" + url.Values{"did": {what}, "n": {strconv.FormatInt(n, 10)}}.Encode()
+}

@@ -1,0 +1,169 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gapless/store"
+)
+
+type settingsBody struct {
+	Tabs   tabs
+	Groups []group
+	Tests  []test
+	MayAct bool
+	Try    tryOut
+}
+
+// group is one table of the config.
+type group struct {
+	Title string
+	Facts []fact
+}
+
+// test is a connection that can be tried.
+type test struct {
+	Kind, Name, Label string
+	Tried             bool
+	Failure           string
+}
+
+// tryOut is what rules make of an order.
+type tryOut struct {
+	Order, When string
+	Name, Path  string
+	Asked       bool
+	Trial       Trial
+	Wrong       string
+	Document    string
+}
+
+// settingsPage shows the config as loaded, and tries rules out on an order.
+func settingsPage(v *visit) (view, error) { return v.settings("", "", nil) }
+
+// testTime is how long a connection may take to answer.
+const testTime = 20 * time.Second
+
+// testNow tries one connection.
+func testNow(v *visit) (view, error) {
+	kind, name := v.PostForm.Get("kind"), v.PostForm.Get("name")
+	ctx, cancel := context.WithTimeout(v.Context(), testTime)
+	defer cancel()
+	err := v.Actions.Test(ctx, kind, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return view{}, wrongInput("There is no such connection in the config.")
+	}
+	return v.settings(kind, name, err)
+}
+
+func (v *visit) settings(kind, name string, failure error) (view, error) {
+	body := settingsBody{Tabs: v.settingsTabs(), Groups: groups(v.Config), Tests: v.tests(), MayAct: v.may("operator")}
+	for i := range body.Tests {
+		if t := &body.Tests[i]; t.Kind == kind && t.Name == name {
+			t.Tried = true
+			if failure != nil {
+				t.Failure = short(failure.Error(), 500)
+			}
+		}
+	}
+	var err error
+	body.Try, err = v.tryOut()
+	return view{template: "settings", title: "Settings", body: body}, err
+}
+
+func (v *visit) tests() []test {
+	var all []test
+	connected := v.Actions.Connections()
+	for _, s := range connected.Shops {
+		all = append(all, test{Kind: "shop", Name: s.Name, Label: "Shop " + s.Name})
+	}
+	for _, e := range connected.ERPs {
+		all = append(all, test{Kind: "erp", Name: e.Name, Label: "ERP " + e.Name})
+	}
+	for _, o := range connected.Others {
+		all = append(all, test{Kind: "other", Name: o, Label: map[string]string{"disk": "Disk", "mail": "Mail server"}[o]})
+	}
+	return all
+}
+
+// tryOut tries rules on the order of the address. It changes nothing.
+func (v *visit) tryOut() (tryOut, error) {
+	t := tryOut{Order: strings.TrimSpace(v.URL.Query().Get("order")), When: strings.TrimSpace(v.URL.Query().Get("when"))}
+	switch {
+	case t.Order == "" && t.When == "":
+		return t, nil
+	case len(t.When) > 4000:
+		t.When, t.Wrong = "", "That condition is too long."
+		return t, nil
+	case t.Order == "":
+		t.Wrong = "Name an order to try it on, such as #1001."
+		return t, nil
+	}
+	found, err := v.searchOrders(t.Order)
+	if err != nil {
+		return t, err
+	}
+	if len(found) == 0 {
+		t.Wrong = "There is no order of that name."
+		return t, nil
+	}
+	key := found[0].OrderKey
+	t.Name, t.Path = short(found[0].Name, 60), orderPath(key.Shop, key.ID)
+	var wrong WrongRequest
+	switch t.Trial, err = v.Actions.TryRule(v.Context(), key, t.When); {
+	case errors.As(err, &wrong):
+		t.Wrong = short(wrong.Error(), 500)
+	case errors.Is(err, store.ErrNotFound):
+		t.Wrong = "What the order holds is no longer kept here."
+	case err != nil:
+		return t, err
+	default:
+		t.Asked = true
+	}
+	if !v.seesPeople() {
+		return t, nil
+	}
+	if raw, err := v.Actions.Neutral(v.Context(), key); err == nil {
+		t.Document = pretty(raw)
+	}
+	return t, nil
+}
+
+// groups are the config's tables, in the order of their names.
+func groups(config map[string]any) []group {
+	var all []group
+	for _, name := range slices.Sorted(maps.Keys(config)) {
+		switch value := config[name].(type) {
+		case []any:
+			for _, one := range value {
+				table, _ := one.(map[string]any)
+				title, _ := table["name"].(string)
+				all = append(all, group{strings.TrimSpace(name + " " + title), facts("", table)})
+			}
+		case map[string]any:
+			all = append(all, group{name, facts("", value)})
+		}
+	}
+	return all
+}
+
+func facts(prefix string, table map[string]any) []fact {
+	var all []fact
+	for _, key := range slices.Sorted(maps.Keys(table)) {
+		switch value := table[key].(type) {
+		case map[string]any:
+			all = append(all, facts(prefix+key+".", value)...)
+		case nil:
+		default:
+			if text := short(strings.Trim(fmt.Sprint(value), "[]"), 300); text != "" {
+				all = append(all, fact{Label: prefix + key, Text: text})
+			}
+		}
+	}
+	return all
+}

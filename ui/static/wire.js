@@ -1,0 +1,93 @@
+// What scripts add to a page that works without them. It runs again on what
+// live updates bring.
+
+export function wire(root) {
+  selects(root);
+  copies(root);
+  filters(root);
+  theme();
+  tick();
+}
+
+// filters apply as soon as one is chosen.
+function filters(root) {
+  for (const form of root.querySelectorAll("form[data-auto]:not([data-wired])")) {
+    form.dataset.wired = "";
+    form.addEventListener("change", (e) => { if (e.target.matches("select")) form.requestSubmit(); });
+    for (const b of form.querySelectorAll("[data-go]")) b.hidden = true;
+  }
+}
+
+// selects add "all" to a list of boxes, and say how many are ticked.
+function selects(root) {
+  for (const form of root.querySelectorAll("form[data-pick]")) {
+    const all = form.querySelector("[data-all]");
+    if (!all) continue;
+    const boxes = () => [...form.querySelectorAll("input[name=gap]")];
+    const told = () => {
+      const n = boxes().filter((b) => b.checked).length;
+      all.checked = n > 0 && n === boxes().length;
+      all.indeterminate = n > 0 && n < boxes().length;
+      const picked = form.querySelector("[data-picked]");
+      if (picked) picked.textContent = n ? `${n} selected` : "Select what to act on";
+      for (const b of form.querySelectorAll("[data-needs]")) b.disabled = n === 0;
+    };
+    all.closest("label").hidden = false;
+    if (!("wired" in form.dataset)) {
+      form.dataset.wired = "";
+      form.addEventListener("change", (e) => {
+        if (e.target.matches("[data-all]")) for (const b of boxes()) b.checked = e.target.checked;
+        told();
+      });
+    }
+    told();
+  }
+}
+
+function copies(root) {
+  for (const b of root.querySelectorAll("[data-copy]:not([data-wired])")) {
+    b.dataset.wired = "";
+    b.hidden = false;
+    b.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(b.dataset.copy).textContent);
+      const was = b.textContent;
+      b.textContent = "Copied";
+      setTimeout(() => { b.textContent = was; }, 1500);
+    });
+  }
+}
+
+function theme() {
+  const b = document.getElementById("theme");
+  if (!b?.hidden) return;
+  b.hidden = false;
+  b.addEventListener("click", () => {
+    const chosen = document.documentElement.dataset.theme;
+    const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    document.documentElement.dataset.theme = dark ? "light" : "dark";
+    try {
+      localStorage.setItem("theme", document.documentElement.dataset.theme);
+    } catch {
+      // it lasts as long as the page
+    }
+  });
+}
+
+let ticking = 0;
+
+function tick() {
+  clearInterval(ticking);
+  ticking = setInterval(ages, 5000);
+}
+
+const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+function ages() {
+  for (const e of document.querySelectorAll("[data-age]")) {
+    const seconds = Math.round((Date.now() - Date.parse(e.closest("time").dateTime)) / 1000);
+    const size = Math.abs(seconds);
+    const [unit, length] = units.find(([u, l]) => size >= (u === "d" ? 2 * l : l)) ?? units[3];
+    const text = size < 5 ? "just now" : seconds < 0 ? `in ${Math.floor(size / length)} ${unit}` : `${Math.floor(size / length)} ${unit} ago`;
+    if (e.textContent !== text) e.textContent = text;
+  }
+}
