@@ -124,7 +124,11 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	if a.Engine, err = ordersync.New(a.Store, a.engineConfig(rules)); err != nil {
+	settings := a.engineConfig(rules)
+	if settings.Listening, err = a.Store.OwnedSince(ctx); err != nil {
+		return nil, err
+	}
+	if a.Engine, err = ordersync.New(a.Store, settings); err != nil {
 		return nil, err
 	}
 	door, err := a.door()

@@ -46,7 +46,7 @@ func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) err
 		fmt.Fprintf(p.Stdout, "%s placed %d orders from %s to %s; %d of them would be brought in\n", shops[0], all, from.Format(time.RFC3339), to.Format(time.RFC3339), unknown)
 		return nil
 	}
-	run, err := a.Engine.StartBackfill(ctx, shops[0], from, to, "the command line")
+	run, err := a.Engine.StartBackfill(ctx, shops[0], from, to, byCommand)
 	if errors.Is(err, store.ErrRunning) {
 		run, err = a.underWay(ctx, shops[0])
 	}

@@ -90,7 +90,7 @@ func TestWrongUsageExitsWithTwo(t *testing.T) {
 func TestHelpAndVersion(t *testing.T) {
 	code, stdout, _ := outside("--help")
 	require.Zero(t, code)
-	for _, command := range []string{"serve", "demo", "check", "poll", "orders", "events", "replay", "token", "backup", "version"} {
+	for _, command := range []string{"serve", "demo", "check", "poll", "reconcile", "gaps", "runs", "orders", "events", "replay", "token", "backup", "version"} {
 		require.Contains(t, stdout, command)
 	}
 	code, stdout, _ = outside("version")

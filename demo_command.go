@@ -83,6 +83,7 @@ type demo struct {
 	lastTry    int64
 	gaps       map[int64]string // told of, with the state that was told
 	healed     int
+	silent     bool           // no webhook arrives just now
 	balance    report.Balance // of the last comparison
 
 	mu   sync.Mutex // of out, and of what the shop's own goroutines tell
@@ -222,10 +223,29 @@ func (d *demo) subscribed(ctx context.Context) error {
 func (d *demo) trade(ctx context.Context) {
 	limiter := rate.NewLimiter(rate.Limit(d.cmd.Rate.PerSecond()), 1)
 	for limiter.Wait(ctx) == nil {
+		d.weather()
 		d.shop.Act()
 		d.tellDeliveries(ctx)
 		d.tellGaps(ctx)
 	}
+}
+
+// weather takes Shopify's webhooks away for some seconds now and then, as it
+// happens: nothing arrives, and nobody says so.
+func (d *demo) weather() {
+	const cycle, quiet = 25 * time.Second, 5 * time.Second
+	silent := time.Since(d.started)%cycle > cycle-quiet
+	if silent == d.silent {
+		return
+	}
+	d.silent = silent
+	if !silent {
+		d.shop.SetFaults(demoFaults)
+		d.line("shopify", "webhooks arrive again")
+		return
+	}
+	d.shop.SetFaults(shopifytest.Faults{Drop: 1})
+	d.line("shopify", "no webhook arrives any more, for some seconds")
 }
 
 // settle waits until nothing is under way. The last poll looks behind the last
@@ -402,7 +422,7 @@ func (d *demo) judge(ctx context.Context) error {
 	}
 	fmt.Fprintf(d.out, "\n%d orders in the shop = %d in the ERP + %d excluded by the rule \"test orders\" + %d cancelled + %d wrong + %d missing\n",
 		len(orders), found[inERP], found[excluded], found[cancelled], found[wrong], found[missing])
-	fmt.Fprintf(d.out, "webhooks: %d stored, %d repeats known as such, %d refused, %d lost on the way and found by the poll\n",
+	fmt.Fprintf(d.out, "webhooks: %d stored, %d repeats known as such, %d refused, %d lost on the way\n",
 		st.Received, st.Duplicates, st.Refused, d.lost)
 	fmt.Fprintf(d.out, "gaps: %d opened, %d closed once the ERP itself showed the order\n", len(d.gaps), d.healed)
 	fmt.Fprintf(d.out, "calls to the ERP: %d brought it up to date, %d failed and were made good\n", st.Sent, st.Failed)

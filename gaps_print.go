@@ -28,7 +28,7 @@ func worth(g store.Gap) string { return strings.TrimSpace(g.Total + " " + g.Curr
 
 // tellGap tells a gap in a few lines: what is wrong, why, and what happens next.
 func tellGap(w io.Writer, g store.Gap, now time.Time) {
-	line := []string{fmt.Sprintf("%s: %s", printable(gapAbout(g)), strings.ToLower(report.KindText(g.Kind)))}
+	line := []string{fmt.Sprintf("%s: %s", printable(gapAbout(g)), report.KindText(g.Kind))}
 	if sum := worth(g); sum != "" {
 		line = append(line, sum)
 	}

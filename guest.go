@@ -44,9 +44,9 @@ func explained(err error) error {
 }
 
 // sayWhoCarriesOn tells, where no appliance runs, that nothing happens until one does.
-func (a *Appliance) sayWhoCarriesOn(w io.Writer) error {
-	runs, err := store.Owned(storePath(a.Config))
-	if err == nil && !runs {
+func (a *Appliance) sayWhoCarriesOn(ctx context.Context, w io.Writer) error {
+	since, err := a.Store.OwnedSince(ctx)
+	if err == nil && since.IsZero() {
 		fmt.Fprintln(w, "No appliance runs on this store: start gapless serve, which carries this out.")
 	}
 	return err

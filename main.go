@@ -64,11 +64,11 @@ type commands struct {
 	Events    eventsCommand    `cmd:"" help:"List events, or show one."`
 	Replay    replayCommand    `cmd:"" help:"Verify orders in the ERP and send them again where needed; mend gaps."`
 	Report    reportCommand    `cmd:"" help:"Print the daily report: does everything add up?"`
+	Backfill  backfillCommand  `cmd:"" help:"Bring in orders of the past, from a day on."`
 	Token     tokenCommand     `cmd:"" help:"Add, list and remove API tokens."`
 	Backup    backupCommand    `cmd:"" help:"Write a consistent, verified copy of a running store."`
-	Version   versionCommand   `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
-	Backfill  backfillCommand  `cmd:"" help:"Bring in orders of the past, from a day on."`
 	Restore   restoreCommand   `cmd:"" help:"Put a backup in the store's place."`
+	Version   versionCommand   `cmd:"" help:"Print the versions of Gapless, Go and SQLite."`
 }
 
 // gapsFound is an answer that ops must look at; it exits with 3.

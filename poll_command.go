@@ -45,5 +45,5 @@ func (cmd pollCommand) Run(ctx context.Context, p *Program, c *commands) error {
 	if fetched == 0 {
 		return nil
 	}
-	return a.sayWhoCarriesOn(p.Stdout)
+	return a.sayWhoCarriesOn(ctx, p.Stdout)
 }

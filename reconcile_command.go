@@ -54,16 +54,20 @@ func (cmd reconcileCommand) Run(ctx context.Context, p *Program, c *commands) er
 			return err
 		}
 	}
-	all := []reconciled{}
+	all, failed := []reconciled{}, []string{}
 	for i, shop := range shops {
 		r, err := a.reconcile(ctx, shop, passes[i])
-		if err != nil {
-			return err
+		if err != nil { // the other shops are compared all the same
+			failed = append(failed, err.Error())
+			continue
 		}
 		all = append(all, r)
 	}
-	if err := cmd.print(p.Stdout, a, all); err != nil {
+	if err := cmd.print(ctx, p.Stdout, a, all); err != nil {
 		return err
+	}
+	if len(failed) > 0 {
+		return errors.New(strings.Join(failed, "; "))
 	}
 	return verdict(all)
 }
@@ -104,7 +108,7 @@ func (a *Appliance) erpOf(shop string) string {
 	return ""
 }
 
-func (cmd reconcileCommand) print(w io.Writer, a *Appliance, all []reconciled) error {
+func (cmd reconcileCommand) print(ctx context.Context, w io.Writer, a *Appliance, all []reconciled) error {
 	if cmd.JSON {
 		return writeJSON(w, all)
 	}
@@ -120,7 +124,7 @@ func (cmd reconcileCommand) print(w io.Writer, a *Appliance, all []reconciled) e
 		return nil
 	}
 	fmt.Fprintln(w)
-	return a.sayWhoCarriesOn(w)
+	return a.sayWhoCarriesOn(ctx, w)
 }
 
 // tell prints what was compared, how it adds up, and what does not.
@@ -129,6 +133,9 @@ func (r reconciled) tell(w io.Writer) {
 	fmt.Fprintf(w, "  compared Shopify, Gapless and %s: orders that changed from %s to %s\n\n", r.ERP, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339))
 	for _, line := range r.Balance.Equation() {
 		fmt.Fprintf(w, "  %s\n", line)
+	}
+	if r.Balance.Wrong > 0 {
+		fmt.Fprintf(w, "  of those in the ERP, %d are not as Shopify has them\n", r.Balance.Wrong)
 	}
 	for _, e := range r.ByRule {
 		fmt.Fprintf(w, "  excluded by the rule %q: %s\n", printable(e.Rule), e.Tally)

@@ -125,7 +125,7 @@ func (s *Store) RunsSince(ctx context.Context, run int64, limit int) (all []Run,
 		r, err := scanRun(scan)
 		all = append(all, r)
 		return err
-	}, `SELECT `+runColumns+` FROM runs r WHERE r.id > $1 ORDER BY r.id LIMIT $2`, run, limit)
+	}, `SELECT `+runColumns+` FROM runs WHERE id > $1 ORDER BY id LIMIT $2`, run, limit)
 	return all, err
 }
 

@@ -27,13 +27,13 @@ func keyOf(shop, webhookID string) key {
 //
 // Only the writer uses it, so it needs no lock.
 type dedupe struct {
-	guest   bool             // the owner of the database folds
-	limit   int              // freshLimit, less in tests
-	slice   int              // foldSlice, less in tests
-	fresh   map[key]struct{} // committed, not yet being folded
-	freshTo int64            // the newest committed event
-	group   map[key]struct{} // of the group under way
-	groupTo int64            // its newest event, 0: none
+	guest    bool             // the owner of the database folds
+	limit    int              // recentLimit, less in tests
+	slice    int              // foldSlice, less in tests
+	recent   map[key]struct{} // committed, not yet being folded
+	recentTo int64            // the newest committed event
+	group    map[key]struct{} // of the group under way
+	groupTo  int64            // its newest event, 0: none
 
 	pending  map[key]struct{} // being folded
 	folding  []key            // the same keys, sorted; those from folded on still need their row in seen
@@ -43,13 +43,13 @@ type dedupe struct {
 }
 
 const (
-	freshLimit = 32_768 // keys gathered before a fold: about 2 MB
-	foldSlice  = 256    // keys folded in one commit
+	recentLimit = 32_768 // keys gathered before a fold: about 2 MB
+	foldSlice   = 256    // keys folded in one commit
 )
 
 // loadDedupe reads the keys that were not folded before the last stop.
 func loadDedupe(ctx context.Context, conn *sql.Conn, guest bool) (*dedupe, error) {
-	d := &dedupe{guest: guest, limit: freshLimit, slice: foldSlice, fresh: map[key]struct{}{}, group: map[key]struct{}{}}
+	d := &dedupe{guest: guest, limit: recentLimit, slice: foldSlice, recent: map[key]struct{}{}, group: map[key]struct{}{}}
 	rows, err := conn.QueryContext(ctx, `SELECT id, shop, webhook_id FROM events
 		WHERE id > (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'folded')
 		AND webhook_id <> '' ORDER BY id`)
@@ -59,28 +59,77 @@ func loadDedupe(ctx context.Context, conn *sql.Conn, guest bool) (*dedupe, error
 	defer rows.Close()
 	for rows.Next() {
 		var shop, id string
-		if err := rows.Scan(&d.freshTo, &shop, &id); err != nil {
+		if err := rows.Scan(&d.recentTo, &shop, &id); err != nil {
 			return nil, err
 		}
-		d.fresh[keyOf(shop, id)] = struct{}{}
+		d.recent[keyOf(shop, id)] = struct{}{}
 	}
 	return d, rows.Err()
 }
 
-// repeated says whether e was stored before and, if not, remembers it for the
-// group under way.
-func (d *dedupe) repeated(t *tx, e *Event) (bool, error) {
-	k := keyOf(e.Shop, e.WebhookID)
-	for _, known := range []map[key]struct{}{d.group, d.fresh, d.pending} {
-		if _, ok := known[k]; ok {
-			return true, nil
+var findSeen = forRows(`SELECT key FROM seen WHERE key IN (`, `?`, `)`)
+
+// fresh returns those of a group's events that were not stored before, marks
+// the others, and remembers the fresh ones for the group under way.
+func (d *dedupe) fresh(t *tx, group []*write) (fresh []*write, err error) {
+	var unknown []key
+	for _, x := range group {
+		if x.event != nil && x.event.WebhookID != "" && !d.remembers(x.key) {
+			unknown = append(unknown, x.key)
 		}
 	}
-	if found, err := t.exists(`SELECT 1 FROM seen WHERE key = $1`, k[:]); found || err != nil {
-		return found, err
+	seen, err := findKeys(t, unknown)
+	if err != nil {
+		return nil, err
 	}
-	d.group[k] = struct{}{}
-	return false, nil
+	for _, x := range group {
+		if x.event == nil {
+			continue
+		}
+		if x.event.WebhookID != "" {
+			if x.duplicate = d.remembers(x.key) || seen[x.key]; x.duplicate {
+				continue
+			}
+			d.group[x.key] = struct{}{}
+		}
+		fresh = append(fresh, x)
+	}
+	return fresh, nil
+}
+
+// remembers says whether k is in memory.
+func (d *dedupe) remembers(k key) bool {
+	for _, known := range []map[key]struct{}{d.group, d.recent, d.pending} {
+		if _, ok := known[k]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// findKeys returns those of keys that were folded.
+func findKeys(t *tx, keys []key) (map[key]bool, error) {
+	found := map[key]bool{}
+	err := batches(keys, func(part []key) error {
+		args := make([]any, len(part))
+		for i := range part {
+			args[i] = part[i][:]
+		}
+		rows, err := t.query(findSeen[len(part)], args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var k []byte
+			if err := rows.Scan(&k); err != nil {
+				return err
+			}
+			found[key(k)] = true
+		}
+		return rows.Err()
+	})
+	return found, err
 }
 
 // appended notes the newest event of the group under way.
@@ -88,9 +137,9 @@ func (d *dedupe) appended(id int64) { d.groupTo = id }
 
 // keep follows a commit: the group's keys are durable with their events.
 func (d *dedupe) keep() {
-	d.freshTo = max(d.freshTo, d.groupTo)
+	d.recentTo = max(d.recentTo, d.groupTo)
 	for k := range d.group {
-		d.fresh[k] = struct{}{}
+		d.recent[k] = struct{}{}
 	}
 	clear(d.group)
 	d.groupTo = 0
@@ -110,7 +159,7 @@ func (d *dedupe) forget() {
 // foldSome moves the fold on by one slice.
 func (d *dedupe) foldSome(t *tx) error {
 	if d.folding == nil {
-		if d.guest || len(d.fresh) < d.limit {
+		if d.guest || len(d.recent) < d.limit {
 			return nil
 		}
 		d.startFold()
@@ -118,11 +167,11 @@ func (d *dedupe) foldSome(t *tx) error {
 	return d.fold(t, d.slice)
 }
 
-// startFold freezes the fresh keys. Those of the group under way stay out: its
+// startFold freezes the recent keys. Those of the group under way stay out: its
 // commit may still fail.
 func (d *dedupe) startFold() {
-	d.pending, d.fresh = d.fresh, make(map[key]struct{}, d.limit)
-	d.foldTo = d.freshTo
+	d.pending, d.recent = d.recent, make(map[key]struct{}, d.limit)
+	d.foldTo = d.recentTo
 	d.folding = slices.SortedFunc(maps.Keys(d.pending), func(a, b key) int { return bytes.Compare(a[:], b[:]) })
 	d.folded, d.foldFrom = 0, 0
 }
@@ -150,7 +199,7 @@ func (d *dedupe) foldAll(t *tx) error {
 	if err := t.exec(`BEGIN IMMEDIATE`); err != nil {
 		return err
 	}
-	for d.folding != nil || len(d.fresh) > 0 {
+	for d.folding != nil || len(d.recent) > 0 {
 		if d.folding == nil {
 			d.startFold()
 		}

@@ -43,12 +43,13 @@ type Delivery struct {
 	SentAt     time.Time // when a call may last have left whose result is not known; zero: none
 	// Ghost is the version of a call that was never answered, and GhostAt when
 	// it was given up: its last request may have left then, and within the ERP's
-	// longest request it may still take effect, over whatever the ERP holds.
+	// longest request it may still take effect, over whatever the ERP holds. In a
+	// restored copy of the store it is a call that the copy may not know of.
 	Ghost     string
 	GhostAt   time.Time
 	Tries     int // since the last success
 	NextAt    time.Time
-	Since     time.Time // when it last left delivered or excluded
+	Since     time.Time // when it last left delivered, excluded or parked
 	ChangedAt time.Time
 	Reason    string
 	Field     string
@@ -111,25 +112,30 @@ func (s *Store) Claim(ctx context.Context, erp string, limit int, stamp string, 
 }
 
 // dueKeys are the deliveries that are due, today's before those of the past.
-func dueKeys(t *tx, erp string, now time.Time, limit int) (keys []DeliveryKey, err error) {
-	for background := 0; background <= 1 && len(keys) < limit; background++ {
-		rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND background = $2 AND state IN ('due', 'unknown') AND next_at <= $3
-			ORDER BY next_at LIMIT $4`, erp, background, micros(now), limit-len(keys))
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			k := DeliveryKey{ERP: erp}
-			if err := rows.Scan(&k.Shop, &k.ID); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			keys = append(keys, k)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+func dueKeys(t *tx, erp string, now time.Time, limit int) ([]DeliveryKey, error) {
+	keys, err := dueIn(t, erp, false, now, limit)
+	if err != nil || len(keys) == limit {
+		return keys, err
 	}
-	return keys, nil
+	past, err := dueIn(t, erp, true, now, limit-len(keys))
+	return append(keys, past...), err
+}
+
+func dueIn(t *tx, erp string, background bool, now time.Time, limit int) (keys []DeliveryKey, err error) {
+	rows, err := t.query(`SELECT shop, order_id FROM deliveries WHERE erp = $1 AND background = $2 AND state IN ('due', 'unknown') AND next_at <= $3
+		ORDER BY next_at LIMIT $4`, erp, flag(background), micros(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		k := DeliveryKey{ERP: erp}
+		if err := rows.Scan(&k.Shop, &k.ID); err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
 }
 
 // claim keeps in verify that the row was unknown: whatever cuts this attempt
@@ -239,6 +245,7 @@ type Settle struct {
 	Refetch   *Refetch  // asked for in the same transaction
 	Gap       *Gap      // found by it: a parked order is one
 	WrittenAt time.Time // when a call changed the ERP's document; zero: none did
+	Sent      string    // the version that the ERP was seen to hold, by whatever call it came there; empty: that of the last intent
 }
 
 // Settle ends an attempt: its outcome is kept, and the delivery moves to the
@@ -255,11 +262,11 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 		n, err := t.changed(`UPDATE deliveries SET state = $1,
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
 				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN $9 ELSE ghost_at END,
-				sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
+				sent = CASE WHEN $22 = '' THEN sent ELSE $22 END, sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
 				tries = $7, next_at = $8, changed_at = $9, written_at = max(written_at, $21), reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
 			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
 			r.State, r.Held, r.HeldBody, flag(r.Verify), flag(r.Present), flag(r.Ambiguous), r.Tries, micros(r.NextAt), micros(now),
-			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost), micros(r.WrittenAt))
+			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost), micros(r.WrittenAt), r.Sent)
 		if err != nil {
 			return err
 		}
@@ -372,7 +379,7 @@ func replay(t *tx, k DeliveryKey, by string, now time.Time) (moved int64, err er
 	moved, err = t.changed(`UPDATE deliveries SET state = CASE WHEN state = 'unknown' THEN state ELSE 'due' END, verify = 1, tries = 0,
 			next_at = $1, changed_at = $1, sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END,
 			present = CASE WHEN state = 'parked' THEN 0 ELSE present END, reason = '', field = '', hint = '', rule = '',
-			since = CASE WHEN state IN ('delivered', 'excluded') THEN $1 ELSE since END
+			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN $1 ELSE since END
 		WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
 	if err != nil || moved == 0 {
 		return moved, err

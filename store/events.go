@@ -36,7 +36,7 @@ type Event struct {
 // id was stored before. It returns ErrBusy at once where the queue is full, and
 // any other error where the disk refused; then nothing was stored.
 func (s *Store) Append(ctx context.Context, e *Event) (duplicate bool, err error) {
-	x := &write{event: e, body: s.packers.pack(e.Body), wakes: Events}
+	x := &write{event: e, key: keyOf(e.Shop, e.WebhookID), body: s.packers.pack(e.Body), wakes: Events}
 	x.size = int64(len(x.body) + len(e.Headers) + 256)
 	if err := s.writer.submit(ctx, x, false); err != nil {
 		return false, err
@@ -67,6 +67,20 @@ func scanEvent(scan func(...any) error, more ...any) (Event, error) {
 
 // intakeCursor is the last event that intake has decided.
 const intakeCursor = `(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE key = 'intake')`
+
+// DecidedThrough tells up to when everything that was heard is decided too: when
+// the oldest event came that intake has not seen, or now.
+func (s *Store) DecidedThrough(ctx context.Context) (time.Time, error) {
+	var oldest int64
+	err := s.readers.QueryRowContext(ctx, `SELECT coalesce((SELECT received_at FROM events WHERE id > `+intakeCursor+` ORDER BY id LIMIT 1), 0)`).Scan(&oldest)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look for events that are not decided: %w", err)
+	}
+	if oldest == 0 {
+		return s.now(), nil
+	}
+	return timeOf(oldest), nil
+}
 
 // PendingEvents returns up to limit events that intake has not seen, oldest
 // first, with their bodies, and no more than fit into pendingBytes. A body that

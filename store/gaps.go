@@ -85,6 +85,9 @@ type Fault struct {
 // and is about something new. One that is still ignored is left alone. It
 // returns how many are new or were opened again.
 func (s *Store) FoundGaps(ctx context.Context, by string, faults ...Fault) (opened int, err error) {
+	if len(faults) == 0 {
+		return 0, nil
+	}
 	err = s.writer.apply(ctx, Gaps|Refetches|Deliveries, func(t *tx) error {
 		opened = 0
 		for _, f := range faults {
@@ -225,10 +228,12 @@ func (s *Store) CloseGap(ctx context.Context, id int64, healedBy string) error {
 	})
 }
 
-// CheckedGap notes that the ERP was asked about a gap, and what still keeps it open.
+// CheckedGap notes that the ERP was asked about a gap, and what still keeps it
+// open; no detail: nothing could be seen.
 func (s *Store) CheckedGap(ctx context.Context, id int64, detail string) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
-		return t.exec(`UPDATE gaps SET checked_at = $1, last_seen = $1, detail = $2 WHERE id = $3`, micros(s.now()), detail, id)
+		return t.exec(`UPDATE gaps SET checked_at = $1, last_seen = CASE WHEN $2 = '' THEN last_seen ELSE $1 END,
+			detail = CASE WHEN $2 = '' THEN detail ELSE $2 END WHERE id = $3`, micros(s.now()), detail, id)
 	})
 }
 
@@ -350,15 +355,19 @@ func (s *Store) Gap(ctx context.Context, id int64) (Gap, error) {
 	return gaps[0], nil
 }
 
-// SettledGaps lists gaps whose order is at rest since the ERP was last asked
-// about it, or was asked before again: what was to heal them has been done, so
-// the ERP can tell whether it did.
-func (s *Store) SettledGaps(ctx context.Context, again time.Time, limit int) ([]Gap, error) {
-	return s.gaps(ctx, `SELECT `+gapColumns+` FROM gaps g JOIN deliveries d ON d.shop = g.shop AND d.order_id = g.order_id AND d.erp = g.erp
-			LEFT JOIN orders o ON o.shop = g.shop AND o.id = g.order_id
-		WHERE g.state IN ('open', 'healing') AND g.order_id <> 0 AND d.state IN ('delivered', 'excluded')
-			AND g.checked_at < $1 AND (d.changed_at >= g.checked_at OR g.checked_at < $2)
-		ORDER BY g.id LIMIT $3`, micros(s.now()), micros(again), limit)
+// SettledGaps lists gaps in erp whose order is at rest since the ERP was last
+// asked about it: what was to heal them has been done, so the ERP can tell whether
+// it did. An order may also be at rest because Shopify did not show it when it was
+// asked for, and an orphan because no order stands behind it. The ERP may have
+// been mended by hand, so those asked about before again are among them; one that
+// has been open for long is asked about less and less often.
+func (s *Store) SettledGaps(ctx context.Context, erp string, again time.Time, limit int) ([]Gap, error) {
+	return s.gaps(ctx, `SELECT `+gapColumns+fromGaps+` LEFT JOIN deliveries d ON d.shop = g.shop AND d.order_id = g.order_id AND d.erp = g.erp
+		WHERE g.state IN ('open', 'healing') AND g.erp = $1 AND g.order_id <> 0 AND g.checked_at < $2
+			AND (d.changed_at >= g.checked_at OR g.checked_at < $3 AND g.checked_at + (g.checked_at - g.first_seen) / 10 < $2)
+			AND (d.state IN ('delivered', 'excluded') OR g.kind = 'orphan' OR d.state IS NULL AND g.state = 'healing'
+				AND NOT EXISTS (SELECT 1 FROM refetches f WHERE f.shop = g.shop AND f.order_id = g.order_id))
+		ORDER BY g.state, g.id LIMIT $4`, erp, micros(s.now()), micros(again), limit)
 }
 
 // GapSteps lists what happened to a gap, oldest first.
@@ -382,10 +391,11 @@ func (s *Store) GapSteps(ctx context.Context, id int64) ([]GapStep, error) {
 }
 
 // Stuck lists a shop's deliveries to erp that are due, being sent or unknown
-// since before a moment, oldest first, and have no live gap of that kind yet.
+// since before a moment, oldest first, and have no live gap of that kind yet. An
+// order of the past that lets today's go first is not stuck.
 func (s *Store) Stuck(ctx context.Context, shop, erp string, before time.Time, limit int) ([]Delivery, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d
-		WHERE d.state IN ('due', 'sending', 'unknown') AND d.since < $1 AND d.shop = $2 AND d.erp = $3 AND NOT EXISTS (SELECT 1 FROM gaps g
+		WHERE d.state IN ('due', 'sending', 'unknown') AND d.since < $1 AND d.shop = $2 AND d.erp = $3 AND (d.background = 0 OR d.tries > 0) AND NOT EXISTS (SELECT 1 FROM gaps g
 			WHERE g.shop = d.shop AND g.order_id = d.order_id AND g.kind = 'stuck' AND g.subject = '' AND g.erp = d.erp AND g.state <> 'closed')
 		ORDER BY d.since LIMIT $4`, micros(before), shop, erp, limit)
 	if err != nil {

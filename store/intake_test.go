@@ -1,6 +1,7 @@
 package store
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -173,10 +174,24 @@ func TestAShopThatWasLeftIsKnownUntilItsSubscriptionsAreWholeAgain(t *testing.T)
 	require.Equal(t, []SubscriptionChange{{At: noon, Shop: "acme", Topic: "orders/create", Change: "created"}}, changes)
 }
 
-func TestAfterARestoreNewDeliveriesAreVerifiedFirst(t *testing.T) {
+// A call for an order placed before may have left that the copy knows nothing of.
+func TestAfterARestoreWhatWasPlacedBeforeIsInDoubt(t *testing.T) {
 	s := open(t)
-	_, err := second(t, s.path).Exec(`INSERT INTO meta (key, value) VALUES ('verify_first', 'yes')`)
-	require.NoError(t, err)
 	intake(t, s, order(1, 1))
-	require.True(t, delivery(t, s, 1).Verify)
+	path := filepath.Join(t.TempDir(), "copy.db")
+	require.NoError(t, s.Backup(t.Context(), path))
+	start := noon.Add(time.Hour)
+	copied := open(t, at(path), func(o *Options) { o.Now = func() time.Time { return start } })
+	before, after := order(2, 1), order(3, 1)
+	before.CreatedAt, after.CreatedAt = start.Add(-time.Second), start.Add(time.Second)
+	intake(t, copied, before, after)
+	for id, doubt := range map[int64]bool{1: true, 2: true, 3: false} {
+		d := delivery(t, copied, id)
+		require.Equal(t, doubt, d.Verify, id)
+		require.Equal(t, doubt, d.SentAt.Equal(start), id)
+		require.Equal(t, doubt, d.Ghost != "" && d.GhostAt.Equal(start), id)
+	}
+	stop(t, copied)
+	again := open(t, at(path), func(o *Options) { o.Now = func() time.Time { return start.Add(time.Hour) } })
+	require.Equal(t, start, delivery(t, again, 1).GhostAt, "only the first start counts")
 }

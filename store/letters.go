@@ -40,7 +40,7 @@ func post(t *tx, letters []Letter, now time.Time) error {
 // are told: of those that are open, and that those that closed are.
 func (s *Store) Told(ctx context.Context, letters []Letter, gaps []Gap) error {
 	now := s.now()
-	return s.writer.apply(ctx, 0, func(t *tx) error {
+	return s.writer.apply(ctx, Letters, func(t *tx) error {
 		if err := post(t, letters, now); err != nil {
 			return err
 		}

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // lockFile takes the lock that the owner of a database holds while it lives.
@@ -21,10 +24,30 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Owned says whether a process owns the database at path just now: one that
-// runs the engine on it.
-func Owned(path string) (bool, error) {
-	f, err := os.OpenFile(filepath.Clean(path+".lock"), os.O_RDWR, 0)
+// noteOwner notes since when this process owns the database.
+func (s *Store) noteOwner(ctx context.Context) error {
+	_, err := s.control.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('owned_since', CAST($1 AS TEXT))
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, micros(s.now()))
+	return err
+}
+
+// OwnedSince tells since when a process owns the database that lives still: one
+// that runs the engine on it. The zero time: none does.
+func (s *Store) OwnedSince(ctx context.Context) (time.Time, error) {
+	if held, err := held(s.path + ".lock"); err != nil || !held {
+		return time.Time{}, err
+	}
+	var us int64
+	err := s.readers.QueryRowContext(ctx, `SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'owned_since'`).Scan(&us)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("find out who owns the store: %w", err)
+	}
+	return timeOf(us), nil
+}
+
+// held says whether a process holds a lock.
+func held(path string) (bool, error) {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}

@@ -158,10 +158,10 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 	}
 	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, claimed, held, held_body, verify, present, token, lease_until,
 			sent_at, sent, ghost, ghost_at, tries, next_at, since, seen_at, changed_at, reason, field, hint, rule, erp_ref, erp_total, background)
-		VALUES ($1, $2, $3, 'due', $4, '', '', '', EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND (value = 'yes' OR CAST(value AS INTEGER) > $6)),
-			0, '', 0, 0, '', '', 0, 0, $5, $5, (SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7)
+		SELECT $1, $2, $3, 'due', $4, '', '', '', past.at > 0, 0, '', 0, past.at, past.sent, past.sent, past.at, 0, $5, $5,
+			(SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7 FROM (`+copied+`) past WHERE true
 		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted, background = excluded.background,
-			since = CASE WHEN state IN ('delivered', 'excluded') THEN excluded.since ELSE since END,
+			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.since ELSE since END,
 			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,
 			tries = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 0 ELSE tries END,
 			reason = CASE WHEN state = 'parked' THEN '' ELSE reason END,
@@ -183,6 +183,11 @@ func deleteOrder(t *tx, k OrderKey, now time.Time) error {
 	return t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(now), k.Shop, k.ID)
 }
 
+// copied says when a copy of the database was first started from, if the order
+// had been placed ($6) by then: what became of it the copy does not know. Else 0.
+const copied = `SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS at, CASE WHEN count(*) > 0 THEN 'not known' ELSE '' END AS sent
+	FROM meta WHERE key = 'verify_first' AND CAST(value AS INTEGER) > $6`
+
 func decide(t *tx, d Decision) error {
 	return t.exec(`INSERT INTO decisions (at, shop, order_id, event_id, step, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		micros(d.At), d.Shop, d.OrderID, d.EventID, d.Step, d.Outcome, d.Detail)
@@ -200,6 +205,9 @@ func askAgain(t *tx, r Refetch) error {
 
 // AskAgain asks for orders by id.
 func (s *Store) AskAgain(ctx context.Context, refetches ...Refetch) error {
+	if len(refetches) == 0 {
+		return nil
+	}
 	return s.writer.apply(ctx, Refetches, func(t *tx) error {
 		for _, r := range refetches {
 			if err := askAgain(t, r); err != nil {

@@ -87,8 +87,13 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, err)
 	_, err = s.ForgetBodies(t.Context(), noon)
 	require.NoError(t, err)
-	require.NoError(t, s.Polled(t.Context(), "acme", noon, nil, ""))
+	require.NoError(t, s.Polled(t.Context(), "acme", noon, noon, ""))
 	require.NoError(t, s.Subscribed(t.Context(), "acme", []SubscriptionChange{{}}, ""))
+	_, err = s.FoundGaps(t.Context(), "ann", Fault{Gap: Gap{Shop: "acme", OrderID: 1, Kind: GapMissing, FoundBy: "ann"}})
+	require.NoError(t, err)
+	run := Run{Shop: "acme", Kind: RunDeep}
+	require.NoError(t, s.BeginRun(t.Context(), &run))
+	require.NoError(t, s.SaveRun(t.Context(), &run))
 	s.Refuse(Refusal{})
 	s.tally.flush()
 }
@@ -117,6 +122,20 @@ func readEverything(t *testing.T, s *Store) {
 		f.Before = 5
 		note(s.Tries(ctx, f))
 	}
+	for _, f := range []GapFilter{{}, {Shop: "acme"}, {Kind: GapMissing}, {State: Live}, {State: GapClosed}, {OrderID: 1, Shop: "acme"}, {Shop: "acme", Seen: noon}, {Shop: "acme", From: noon}} {
+		note(s.Gaps(ctx, f))
+		f.Before = 5
+		note(s.Gaps(ctx, f))
+	}
+	for _, f := range []RunFilter{{}, {Shop: "acme"}, {Kind: RunPoll}, {State: RunRunning}, {Shop: "acme", Kind: RunPoll}} {
+		note(s.Runs(ctx, f))
+	}
+	note(s.Newest(ctx))
+	note(s.OrdersSince(ctx, 0, 10))
+	note(s.CallsSince(ctx, 0, 10))
+	note(s.Call(ctx, 1))
+	note(s.GapsSince(ctx, 0, 10))
+	note(s.RunsSince(ctx, 0, 10))
 	note(s.Stats(ctx, noon))
 	note(s.LiveGaps(ctx))
 	note(s.LiveGapKinds(ctx))
@@ -147,7 +166,7 @@ func readEverything(t *testing.T, s *Store) {
 // give them.
 var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
-	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "seen": true,
+	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "c": true, "gap_steps": true, "p": true, "seen": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
@@ -205,7 +224,7 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 func first(query string, _ []any) string { return query }
 
 var (
-	parameter = regexp.MustCompile(`\$\d+`)
+	parameter = regexp.MustCompile(`\$\d+|\?`)
 	planned   = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE)\b`)
 )
 

@@ -218,20 +218,21 @@ func TestACallUnderWayWhileItsOrderIsRedactedLeavesNoTranscript(t *testing.T) {
 	require.Empty(t, found(t, s, p))
 }
 
+// unnamed are n events to append that are never duplicates.
+func unnamed(n int, body []byte) (group []*write) {
+	for range n {
+		group = append(group, &write{event: webhook(""), body: body})
+	}
+	return group
+}
+
 // crowd brings n orders of customer 7 and their events into the store.
 func crowd(t *testing.T, s *Store, p person, n int) {
 	t.Helper()
 	content, err := json.Marshal(map[string]any{"customer": p})
 	require.NoError(t, err)
 	require.NoError(t, s.writer.apply(t.Context(), 0, func(x *tx) error {
-		for id := range int64(n) {
-			e := webhook("")
-			e.ID = id + 1
-			if err := s.writer.insert(e, s.codec.pack(content)); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.writer.appendEvents(unnamed(n, s.codec.pack(content)))
 	}))
 	for first := int64(1); first <= int64(n); first += 1000 {
 		in := Intake{At: noon, Through: min(first+999, int64(n))}
@@ -335,14 +336,7 @@ func TestOldBodiesAndTranscriptsGoOnceIntakeHasSeenThem(t *testing.T) {
 func TestForgettingGoesInBoundedSteps(t *testing.T) {
 	s := open(t)
 	require.NoError(t, s.writer.apply(t.Context(), 0, func(x *tx) error {
-		for id := range int64(1500) {
-			e := webhook("")
-			e.ID = id + 1
-			if err := s.writer.insert(e, []byte{0}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.writer.appendEvents(unnamed(1500, []byte{0}))
 	}))
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Through: 1500}))
 	for _, want := range []struct {

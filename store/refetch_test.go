@@ -83,22 +83,3 @@ func TestRefetchesAreOfOneShopAndOldestFirst(t *testing.T) {
 	require.EqualValues(t, 2, due[0].ID)
 	require.EqualValues(t, 1, due[1].ID)
 }
-
-func TestAPollKeepsItsCursorWithWhatItFound(t *testing.T) {
-	s := open(t)
-	require.NoError(t, s.Polled(t.Context(), "acme", noon, []Refetch{ask(1, "poll")}, ""))
-	require.Len(t, dueRefetches(t, s, noon), 1)
-	for name, poll := range map[string]struct {
-		cursor  time.Time
-		failure string
-	}{
-		"an older cursor": {noon.Add(-time.Hour), ""},
-		"a failed poll":   {noon.Add(time.Hour), "throttled"},
-	} {
-		require.NoError(t, s.Polled(t.Context(), "acme", poll.cursor, nil, poll.failure))
-		shop, err := s.Shop(t.Context(), "acme")
-		require.NoError(t, err)
-		require.Equal(t, noon, shop.PollCursor, name)
-		require.Equal(t, poll.failure, shop.PollError)
-	}
-}

@@ -24,7 +24,7 @@ type Report struct {
 // same transaction, has letters about it sent.
 func (s *Store) SaveReport(ctx context.Context, r *Report, letters ...Letter) error {
 	r.MadeAt = s.now()
-	return s.writer.apply(ctx, Runs, func(t *tx) error {
+	return s.writer.apply(ctx, Runs|Letters, func(t *tx) error {
 		if err := post(t, letters, r.MadeAt); err != nil {
 			return err
 		}

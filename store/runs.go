@@ -108,24 +108,24 @@ type RunFilter struct {
 	Limit  int
 }
 
-const runColumns = `r.id, r.shop, r.kind, r.state, r.by, r.from_at, r.to_at, r.heal, r.started_at, r.ended_at, r.done, r.total, r.found, r.data, r.note`
+const runColumns = `id, shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note`
 
 // Runs lists runs, newest first.
 func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
 	var w where
 	if f.Shop != "" {
-		w.and("r.shop = ?", f.Shop)
+		w.and("shop = ?", f.Shop)
 	}
 	if f.Kind != "" {
-		w.and("r.kind = ?", f.Kind)
+		w.and("kind = ?", f.Kind)
 	}
 	if f.State != "" {
-		w.and("r.state = ?", f.State)
+		w.and("state = ?", f.State)
 	}
 	if f.Before != 0 {
-		w.and("r.id < ?", f.Before)
+		w.and("id < ?", f.Before)
 	}
-	query, args := w.list(`SELECT `+runColumns+` FROM runs r`, "r.id DESC", f.Limit)
+	query, args := w.list(`SELECT `+runColumns+` FROM runs`, "id DESC", f.Limit)
 	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list runs: %w", err)
@@ -144,7 +144,7 @@ func (s *Store) Runs(ctx context.Context, f RunFilter) ([]Run, error) {
 
 // Run returns one run, or ErrNotFound.
 func (s *Store) Run(ctx context.Context, id int64) (Run, error) {
-	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.id = $1`, id).Scan)
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id = $1`, id).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("run %d: %w", id, ErrNotFound)
 	}
@@ -153,8 +153,8 @@ func (s *Store) Run(ctx context.Context, id int64) (Run, error) {
 
 // LastRun returns the newest run of a kind that ended well, or ErrNotFound.
 func (s *Store) LastRun(ctx context.Context, shop, kind string) (Run, error) {
-	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.shop = $1 AND r.kind = $2 AND r.state = 'done'
-		ORDER BY r.id DESC LIMIT 1`, shop, kind).Scan)
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE shop = $1 AND kind = $2 AND state = 'done'
+		ORDER BY id DESC LIMIT 1`, shop, kind).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
 	}
@@ -175,10 +175,10 @@ func (s *Store) LastOver(ctx context.Context, shop, kind string, from time.Time)
 // LastCompared returns the comparison of the three sides that began last and has
 // ended, however it did, or ErrNotFound.
 func (s *Store) LastCompared(ctx context.Context, shop string) (Run, error) {
-	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.id IN (
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE id IN (
 			SELECT max(id) FROM runs WHERE shop = $1 AND kind = 'reconcile' AND ended_at > 0
 			UNION ALL SELECT max(id) FROM runs WHERE shop = $1 AND kind = 'deep' AND ended_at > 0)
-		ORDER BY r.id DESC LIMIT 1`, shop).Scan)
+		ORDER BY id DESC LIMIT 1`, shop).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("a comparison of %s: %w", shop, ErrNotFound)
 	}

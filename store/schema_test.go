@@ -3,6 +3,7 @@ package store
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,6 +15,7 @@ func TestWhatWasHeardAndDoneIsNeverChangedOrDeleted(t *testing.T) {
 	c := claimed(t, s)
 	a := begun(t, s, c)
 	require.NoError(t, s.KeepOutcome(t.Context(), a.ID, Outcome{Result: "found", EndedAt: noon}))
+	noted(t, s, missing(1))
 
 	other := second(t, s.path)
 	for _, statement := range []string{
@@ -27,6 +29,9 @@ func TestWhatWasHeardAndDoneIsNeverChangedOrDeleted(t *testing.T) {
 		`DELETE FROM outcomes`,
 		`INSERT OR REPLACE INTO outcomes SELECT * FROM outcomes`,
 		`UPDATE decisions SET outcome = 'else'`,
+		`UPDATE gap_steps SET by = 'else'`,
+		`DELETE FROM gap_steps`,
+		`INSERT OR REPLACE INTO gap_steps SELECT * FROM gap_steps`,
 	} {
 		_, err := other.Exec(`PRAGMA recursive_triggers = ON; ` + statement)
 		require.ErrorContains(t, err, "append-only", statement)
@@ -54,6 +59,36 @@ func TestTheSchemaRefusesImpossibleDeliveries(t *testing.T) {
 			s := open(t)
 			intake(t, s, order(1, 1))
 			_, err := second(t, s.path).Exec(`UPDATE deliveries SET ` + set)
+			require.ErrorContains(t, err, "constraint")
+		})
+	}
+}
+
+func TestTheSchemaRefusesImpossibleGapsRunsAndReports(t *testing.T) {
+	for name, statement := range map[string]string{
+		"a gap of no state":               `UPDATE gaps SET state = 'lost'`,
+		"a gap of no kind":                `UPDATE gaps SET kind = 'odd'`,
+		"closed at no time":               `UPDATE gaps SET state = 'closed', healed_by = 'poll'`,
+		"closed by nobody":                `UPDATE gaps SET state = 'closed', closed_at = 1`,
+		"open with a time of closing":     `UPDATE gaps SET closed_at = 1, healed_by = 'poll'`,
+		"ignored by nobody":               `UPDATE gaps SET state = 'ignored', reason = 'settled'`,
+		"ignored without a reason":        `UPDATE gaps SET state = 'ignored', ignored_by = 'ann'`,
+		"a second live gap of one thing":  `INSERT INTO gaps SELECT 99, shop, order_id, erp, kind, subject, 'healing', about, cause, detail, found_by, run_id, since, first_seen, last_seen, 0, '', 0, '', '', 0, 0 FROM gaps`,
+		"a step of no name":               `INSERT INTO gap_steps (gap_id, at, step, by, detail) VALUES (1, 0, 'odd', '', '')`,
+		"a run of no kind":                `UPDATE runs SET kind = 'odd'`,
+		"a run of no state":               `UPDATE runs SET state = 'odd'`,
+		"a running run that has ended":    `UPDATE runs SET ended_at = 1`,
+		"a run that is done at no time":   `UPDATE runs SET state = 'done'`,
+		"the same run twice at once":      `INSERT INTO runs SELECT 99, shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note FROM runs`,
+		"a report neither right nor off":  `UPDATE reports SET balanced = 2`,
+		"one revision of a report, twice": `INSERT INTO reports SELECT * FROM reports`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			noted(t, s, missing(1))
+			require.NoError(t, s.BeginRun(t.Context(), &Run{Shop: "acme", Kind: RunReconcile, From: noon, To: noon.Add(time.Hour)}))
+			require.NoError(t, s.SaveReport(t.Context(), &Report{Shop: "acme", Day: "2026-11-22", Content: []byte(`{}`)}))
+			_, err := second(t, s.path).Exec(statement)
 			require.ErrorContains(t, err, "constraint")
 		})
 	}

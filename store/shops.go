@@ -96,22 +96,18 @@ func (s *Store) SubscriptionChanges(ctx context.Context, limit int) ([]Subscript
 	return all, rows.Err()
 }
 
-// Polled notes a poll: the orders to ask for and, with them, the cursor, or why
-// it failed. A failed poll leaves the cursor where it was.
-func (s *Store) Polled(ctx context.Context, shop string, cursor time.Time, refetches []Refetch, failure string) error {
+// Polled notes a poll that began at one cursor and came to another, or why it
+// failed. A failed poll leaves the cursor where it was, and so does one during
+// which the cursor was moved back.
+func (s *Store) Polled(ctx context.Context, shop string, from, to time.Time, failure string) error {
 	now := s.now()
-	return s.writer.apply(ctx, Refetches, func(t *tx) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}
-		for _, r := range refetches {
-			if err := askAgain(t, r); err != nil {
-				return err
-			}
-		}
 		return t.exec(`UPDATE shops SET polled_at = $1, poll_error = $2,
-			poll_cursor = CASE WHEN $2 = '' AND $3 > poll_cursor THEN $3 ELSE poll_cursor END WHERE shop = $4`,
-			micros(now), failure, micros(cursor), shop)
+			poll_cursor = CASE WHEN $2 = '' AND $3 <= poll_cursor AND $4 > poll_cursor THEN $4 ELSE poll_cursor END WHERE shop = $5`,
+			micros(now), failure, micros(from), micros(to), shop)
 	})
 }
 
@@ -127,8 +123,11 @@ func (s *Store) InTimezone(ctx context.Context, shop, zone string) error {
 
 // Complete notes that all changes in [from, through) were compared on all three
 // sides. A window that does not begin where the last one ended, or before, leaves
-// a hole: then only it counts as complete.
+// a hole: then only it counts as complete. An empty window says nothing.
 func (s *Store) Complete(ctx context.Context, shop string, from, through time.Time) error {
+	if !from.Before(through) {
+		return nil
+	}
 	return s.writer.apply(ctx, Runs, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
@@ -136,7 +135,7 @@ func (s *Store) Complete(ctx context.Context, shop string, from, through time.Ti
 		return t.exec(`UPDATE shops SET
 				complete_from = CASE WHEN complete_through >= $1 THEN min(complete_from, $1) ELSE $1 END,
 				complete_through = max(complete_through, $2)
-			WHERE shop = $3 AND $2 > complete_from`, micros(from), micros(through), shop)
+			WHERE shop = $3 AND $2 >= complete_from`, micros(from), micros(through), shop)
 	})
 }
 

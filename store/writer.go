@@ -3,10 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -22,6 +20,7 @@ import (
 //   - What changes rows bypasses database/sql: prepared driver statements on the
 //     writer's own connection.
 //   - Bodies arrive packed; a few goroutines do it for all requests; see packers.go.
+//   - A statement inserts many events; see append.go.
 //   - Nothing checkpoints inside a commit; see checkpoint.go.
 //   - Webhook ids are deduplicated in memory; the index on them is written in
 //     slices of neighbouring keys, later; see dedupe.go.
@@ -45,6 +44,7 @@ var ErrClosed = errors.New("the store is closed")
 // apply inside its own savepoint.
 type write struct {
 	event *Event
+	key   key    // of event, if it has a webhook id
 	body  []byte // packed
 	size  int64  // bytes held while queued
 	apply func(*tx) error
@@ -66,7 +66,7 @@ type writer struct {
 	stop      chan struct{} // closed: no new writes
 	stopOnce  sync.Once
 	finished  chan struct{}
-	written   atomic.Int64 // bytes, roughly, since the WAL was last moved into the database
+	written   atomic.Int64 // bytes, since the WAL was last moved into the database
 	between   sync.Mutex   // held during a group; the checkpointer takes it to find the WAL at rest
 	committed func(Topic)  // called after each group
 	step      func(bool)   // Options.Step
@@ -193,7 +193,6 @@ func (w *writer) commit(group []*write) {
 	w.between.Unlock()
 	var wakes Topic
 	for _, x := range group {
-		w.written.Add(x.size + 16<<10)
 		if err != nil {
 			x.err = err
 		}
@@ -233,196 +232,6 @@ func (w *writer) tryCommit(group []*write) (err error) {
 		return fmt.Errorf("commit: %w", err)
 	}
 	w.dedup.keep()
+	w.written.Add(w.tx.pagesWritten() * pageSize)
 	return nil
-}
-
-// appendEvents inserts the group's new events and marks the ones stored before.
-func (w *writer) appendEvents(group []*write) (err error) {
-	var next int64
-	for _, x := range group {
-		if x.event == nil {
-			continue
-		}
-		if next == 0 {
-			if err := w.tx.queryRow(`SELECT coalesce(max(id), 0) + 1 FROM events`).Scan(&next); err != nil {
-				return err
-			}
-		}
-		if x.event.WebhookID != "" {
-			if x.duplicate, err = w.dedup.repeated(w.tx, x.event); err != nil {
-				return err
-			}
-			if x.duplicate {
-				continue
-			}
-		}
-		x.event.ID = next
-		if err := w.insert(x.event, x.body); err != nil {
-			return err
-		}
-		w.dedup.appended(next)
-		next++
-	}
-	return nil
-}
-
-func (w *writer) insert(e *Event, body []byte) error {
-	if err := w.tx.exec(`INSERT INTO events (id, shop, source, topic, webhook_id, event_id, headers, triggered_at, received_at, size)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		e.ID, e.Shop, e.Source, e.Topic, e.WebhookID, e.EventID, e.Headers, micros(e.TriggeredAt), micros(e.ReceivedAt), len(e.Body)); err != nil {
-		return err
-	}
-	return w.tx.exec(`INSERT INTO bodies (event_id, body) VALUES ($1, $2)`, e.ID, body)
-}
-
-// tx is the writer's transaction as changes see it. Statements are prepared
-// once and kept, so queries must be constant strings.
-type tx struct {
-	conn    *sql.Conn
-	raw     map[string]driver.Stmt // what changes rows goes straight to the driver
-	queries map[string]*sql.Stmt
-}
-
-func newTx(conn *sql.Conn) *tx {
-	return &tx{conn: conn, raw: map[string]driver.Stmt{}, queries: map[string]*sql.Stmt{}}
-}
-
-// background is for every statement: a context that can end would cost a
-// goroutine each.
-var background = context.Background()
-
-// direct hands query's statement of the driver to do, with args as it wants them.
-func (t *tx) direct(query string, args []any, do func(driver.Stmt, []driver.NamedValue) error) error {
-	named := make([]driver.NamedValue, len(args))
-	for i, arg := range args {
-		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
-		if err != nil {
-			return err
-		}
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
-	}
-	return t.conn.Raw(func(c any) (err error) {
-		s, ok := t.raw[query]
-		if !ok {
-			if s, err = c.(driver.ConnPrepareContext).PrepareContext(background, query); err != nil {
-				return err
-			}
-			t.raw[query] = s
-		}
-		return do(s, named)
-	})
-}
-
-func (t *tx) result(query string, args []any) (r driver.Result, err error) {
-	err = t.direct(query, args, func(s driver.Stmt, named []driver.NamedValue) (err error) {
-		r, err = s.(driver.StmtExecContext).ExecContext(background, named)
-		return err
-	})
-	return r, err
-}
-
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.result(query, args)
-	return err
-}
-
-// changed is exec that tells how many rows it changed.
-func (t *tx) changed(query string, args ...any) (int64, error) {
-	r, err := t.result(query, args)
-	if err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
-}
-
-// insert is exec that tells the rowid of the new row.
-func (t *tx) insert(query string, args ...any) (int64, error) {
-	r, err := t.result(query, args)
-	if err != nil {
-		return 0, err
-	}
-	return r.LastInsertId()
-}
-
-// exists says whether query finds a row.
-func (t *tx) exists(query string, args ...any) (found bool, err error) {
-	err = t.direct(query, args, func(s driver.Stmt, named []driver.NamedValue) error {
-		rows, err := s.(driver.StmtQueryContext).QueryContext(background, named)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		err = rows.Next(make([]driver.Value, len(rows.Columns())))
-		if found = err == nil; errors.Is(err, io.EOF) {
-			return nil
-		}
-		return err
-	})
-	return found, err
-}
-
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
-	if s, ok := t.queries[query]; ok {
-		return s, nil
-	}
-	s, err := t.conn.PrepareContext(background, query)
-	if err != nil {
-		return nil, err
-	}
-	t.queries[query] = s
-	return s, nil
-}
-
-func (t *tx) queryRow(query string, args ...any) row {
-	s, err := t.stmt(query)
-	if err != nil {
-		return row{err: err}
-	}
-	return row{Row: s.QueryRowContext(background, args...)}
-}
-
-func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
-	s, err := t.stmt(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(background, args...)
-}
-
-// row carries a failed preparation to Scan.
-type row struct {
-	*sql.Row
-	err error
-}
-
-func (r row) Scan(dest ...any) error {
-	if r.err != nil {
-		return r.err
-	}
-	return r.Row.Scan(dest...)
-}
-
-// savepoint runs change so that its failure takes back its own writes only.
-// The second error says that the whole transaction is lost.
-func (t *tx) savepoint(change func(*tx) error) (failed, lost error) {
-	if err := t.exec(`SAVEPOINT change`); err != nil {
-		return nil, err
-	}
-	if failed = change(t); failed != nil {
-		if err := t.exec(`ROLLBACK TO change`); err != nil {
-			return failed, fmt.Errorf("%w (and %w)", failed, err)
-		}
-	}
-	return failed, t.exec(`RELEASE change`)
-}
-
-// close closes every statement: one left open would keep the connection, and
-// with it the files.
-func (t *tx) close() {
-	for _, s := range t.queries {
-		s.Close()
-	}
-	for _, s := range t.raw {
-		s.Close()
-	}
 }

@@ -88,9 +88,6 @@ func (b *backfill) window() shopify.Window {
 
 // step takes the backfill as far as it gets now.
 func (b *backfill) step(ctx context.Context) (time.Duration, error) {
-	if err := b.store.Began(ctx, b.shop.Name, b.run.From); err != nil {
-		return 0, err
-	}
 	if b.place.Tries >= backfillTries {
 		return time.Millisecond, b.list(ctx)
 	}
@@ -255,7 +252,12 @@ func (b *backfill) list(ctx context.Context) error {
 	return b.end(ctx)
 }
 
+// end notes that the orders of the window are Gapless's from now on. Before, a
+// comparison would take those still to come for lost.
 func (b *backfill) end(ctx context.Context) error {
+	if err := b.store.Began(ctx, b.shop.Name, b.run.From); err != nil {
+		return err
+	}
 	b.run.State, b.run.Total = store.RunDone, b.run.Done
 	b.run.Note = fmt.Sprintf("%d orders, %d of them known already", b.run.Done, b.place.Known)
 	return b.save(ctx)

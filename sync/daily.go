@@ -122,7 +122,7 @@ func (e *Engine) dayOf(ctx context.Context, shop, day string) (zone *time.Locati
 func (e *Engine) told(ctx context.Context, r report.Report, saw Reconciliation) (_ report.Report, err error) {
 	r.Balance, r.ByRule, r.Notes = saw.Balance, saw.ByRule, saw.Notes
 	if saw.Complete {
-		r.CompleteThrough = earlier(r.To, r.MadeAt.Add(-e.shops[r.Shop].Reconcile.Settle))
+		r.CompleteThrough = saw.Through
 		r.Complete = r.CompleteThrough.Equal(r.To)
 	}
 	if r.Gaps, err = e.gapsOf(ctx, r.Shop, r.From, r.To); err != nil {

@@ -108,11 +108,13 @@ func (a *attempt) mapOrder() *store.Settle {
 }
 
 // applyRules may turn the order away. If the ERP already holds a document for
-// an order that is now excluded, that document is cancelled first.
+// an order that is now excluded, that document is cancelled first; where that is
+// to be verified, the ERP is looked up.
 func (a *attempt) applyRules() *store.Settle {
 	var err error
-	if !a.claim.Order.DeletedAt.IsZero() && !a.claim.Present && a.claim.SentAt.IsZero() {
-		a.rule = &erp.Rule{Name: "deleted in Shopify", Then: erp.Exclude}
+	nothingThere := !a.claim.Present && a.claim.SentAt.IsZero() && !a.claim.Verify
+	if nothingThere && !a.claim.Order.DeletedAt.IsZero() {
+		a.rule = deleted
 		return a.excluded()
 	}
 	if a.rule, err = a.engine.rules.Decide(a.order); err != nil {
@@ -123,11 +125,15 @@ func (a *attempt) applyRules() *store.Settle {
 		s.Rule = a.rule.Name
 		return s
 	}
-	if a.rule != nil && !a.claim.Present && a.claim.SentAt.IsZero() {
+	if a.rule != nil && nothingThere {
 		return a.excluded()
 	}
 	a.doc.Cancelled = a.doc.Cancelled || a.rule != nil
-	if a.doc.Body, err = a.Adapter.Map(a.order); err != nil {
+	a.doc.Body, err = a.Adapter.Map(a.order)
+	switch {
+	case err != nil && a.rule != nil && !a.claim.Present && a.claim.SentAt.IsZero():
+		return a.excluded() // we have made nothing there
+	case err != nil:
 		return a.park("mapping", err)
 	}
 	sum := sha256.Sum256(a.doc.Body)
@@ -137,6 +143,9 @@ func (a *attempt) applyRules() *store.Settle {
 	}
 	return nil
 }
+
+// deleted names why an order that Shopify no longer has is not made in the ERP.
+var deleted = &erp.Rule{Name: "deleted in Shopify", Then: erp.Exclude}
 
 func (a *attempt) excluded() *store.Settle {
 	s := a.as(store.StateExcluded)
@@ -219,19 +228,19 @@ func (a *attempt) lookUp() *store.Settle {
 // judge settles by what the ERP holds, or goes on to send.
 func (a *attempt) judge(found []erp.Found) *store.Settle {
 	live := alive(found)
+	a.claim.Present = a.claim.Present || len(found) > 0
 	switch {
 	case len(live) > 1:
 		s := a.park("deliver", &erp.Problem{
 			Reason: fmt.Sprintf("the ERP holds %d live documents with the reference %s", len(live), a.doc.Ref), Field: "ref",
 			Hint: "keep one of them, cancel the others in the ERP, then replay the order",
 		})
-		s.Present = true
 		return s
 	case len(found) == 0:
 		return a.absent()
 	case len(live) == 1 && a.holds(live[0]):
 		s := a.delivered(live[0].ID, amountText(live[0].Total))
-		s.WrittenAt = live[0].UpdatedAt
+		s.Sent, s.WrittenAt = live[0].Version, live[0].UpdatedAt
 		return s
 	case a.newerThere(found) != "" && a.rule == nil:
 		return a.behind(a.newerThere(found))
@@ -302,8 +311,13 @@ func (a *attempt) askERP() ([]erp.Found, *store.Settle) {
 // must say whether the document of an ambiguous call will still turn up.
 func (a *attempt) absent() *store.Settle {
 	a.doc.Exists = false
+	if a.rule == nil && !a.claim.Order.DeletedAt.IsZero() {
+		a.rule = deleted
+	}
 	if a.rule != nil {
-		return a.excluded()
+		s := a.excluded()
+		s.Present = false
+		return s
 	}
 	if a.Adapter.Tier() != erp.TierC || a.claim.SentAt.IsZero() && !a.claim.Present {
 		return nil
@@ -336,7 +350,7 @@ func (a *attempt) behind(version string) *store.Settle {
 	}
 	now := a.engine.now()
 	s := a.as(store.StateDue)
-	s.Verify, s.Present, s.Ambiguous = true, true, false
+	s.Verify, s.Ambiguous = true, false
 	s.NextAt = now.Add(a.engine.backoff(a.claim.Tries, a.RetryFirst, a.RetryMax))
 	s.Tries++
 	s.Reason = "the ERP holds a newer version (" + version + ") than Gapless knows; Shopify is asked for the order"

@@ -62,12 +62,12 @@ func (w *busyShop) second() {
 }
 
 // unheard is a new order of which no webhook is sent.
-func (w *busyShop) unheard() store.OrderKey {
-	subscribed := w.shop.Subscriptions()
-	w.deliverWebhooksNot()
-	k := w.create()
+func (a *appliance) unheard() store.OrderKey {
+	subscribed := a.shop.Subscriptions()
+	a.deliverWebhooksNot()
+	k := a.create()
 	for _, s := range subscribed {
-		w.shop.Subscribe(s)
+		a.shop.Subscribe(s)
 	}
 	return k
 }

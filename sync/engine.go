@@ -82,6 +82,9 @@ type Config struct {
 	Late   time.Duration
 	Report ReportConfig
 	Alerts AlertConfig
+	// Listening is since when Gapless has been there to take webhooks; zero: from
+	// now on. An engine beside the one that runs is told since when that one does.
+	Listening time.Time
 
 	Now    func() time.Time
 	Random *rand.Rand // of the jitter and the attempt tokens; nil: seeded by the runtime
@@ -102,7 +105,7 @@ type Engine struct {
 	mu     sync.Mutex // of random
 	random *rand.Rand
 
-	started   time.Time   // when this process began to listen
+	started   time.Time   // when Gapless began to listen
 	lastAlert time.Time   // only the schedule touches it
 	unpurged  atomic.Bool // redacted data may still be in the WAL
 	metrics   Metrics
@@ -128,7 +131,9 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	if e.cfg.Late == 0 {
 		e.cfg.Late = 2 * time.Minute
 	}
-	e.started = e.now()
+	if e.started = cfg.Listening; e.started.IsZero() {
+		e.started = e.now()
+	}
 	for i := range cfg.ERPs {
 		e.lanes[cfg.ERPs[i].Name] = newLane(e, cfg.ERPs[i])
 	}
@@ -186,6 +191,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	start(func() { e.loop(ctx, store.Events, e.intakeAll) })
 	for _, l := range e.lanes {
 		start(func() { l.run(ctx) })
+		start(func() { e.loop(ctx, 0, l.verifyAll) })
 	}
 	for _, shop := range e.shops {
 		start(func() {
@@ -198,7 +204,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			start(func() { e.loop(ctx, 0, (&poller{Engine: e, shop: shop, pace: shop.Poll.Active}).step) })
 		}
 	}
-	start(func() { e.loop(ctx, store.Deliveries|store.Gaps, e.verifyAll) })
+	start(func() { e.loop(ctx, store.Letters, e.sendAll) })
 	stop, err := e.schedule(ctx)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (e *Engine) lost(ctx context.Context, shop *Shop, head shopify.OrderHead, k
 
 // whyUnheard says why no webhook told of a change: it was turned away, nobody
 // was there to take it, or it never came. One that comes after all changes the
-// cause when the gap closes.
+// cause.
 func (e *Engine) whyUnheard(ctx context.Context, shop *Shop, since time.Time) (string, error) {
 	const around = 5 * time.Minute
 	refused, err := e.store.RefusedBetween(ctx, shop.Domain, since.Add(-time.Minute), since.Add(around))
@@ -65,20 +65,31 @@ func (e *Engine) whyUnheard(ctx context.Context, shop *Shop, since time.Time) (s
 // verifyAgain is how soon the ERP is asked once more about a gap that it still shows.
 const verifyAgain = 10 * time.Minute
 
-// VerifyGaps asks the ERP about gaps whose order has come to rest, and closes
-// those that it shows healed. It returns how many it asked about.
+// VerifyGaps asks the ERPs about gaps whose order has come to rest, and closes
+// those that they show healed. It returns how many it asked about.
 func (e *Engine) VerifyGaps(ctx context.Context) (asked int, err error) {
+	for _, l := range e.lanes {
+		n, failed := l.verifyGaps(ctx)
+		asked, err = asked+n, errors.Join(err, failed)
+	}
+	return asked, err
+}
+
+// verifyGaps asks about some gaps of one ERP. At the first that it can't tell of
+// it stops; the next call begins with another one.
+func (l *lane) verifyGaps(ctx context.Context) (asked int, err error) {
 	const atOnce = 20
-	gaps, err := e.store.SettledGaps(ctx, e.now().Add(-verifyAgain), atOnce)
+	e := l.engine
+	if until, _ := l.circuit.state(); e.now().Before(until) {
+		return 0, nil
+	}
+	gaps, err := e.store.SettledGaps(ctx, l.Name, e.now().Add(-verifyAgain), atOnce)
 	if err != nil {
 		return 0, err
 	}
 	for _, g := range gaps {
-		if e.lanes[g.ERP] == nil {
-			continue
-		}
-		if err := e.verifyGap(ctx, g); err != nil {
-			return asked, fmt.Errorf("verify gap %d in the ERP: %w", g.ID, err)
+		if err := e.verifyGap(ctx, l, g); err != nil {
+			return asked, fmt.Errorf("verify gap %d in %s: %w", g.ID, l.Name, err)
 		}
 		asked++
 	}
@@ -86,10 +97,10 @@ func (e *Engine) VerifyGaps(ctx context.Context) (asked int, err error) {
 }
 
 // verifyAll verifies what there is to verify, and says when to look again.
-func (e *Engine) verifyAll(ctx context.Context) time.Duration {
-	n, err := e.VerifyGaps(ctx)
+func (l *lane) verifyAll(ctx context.Context) time.Duration {
+	n, err := l.verifyGaps(ctx)
 	if err != nil && ctx.Err() == nil {
-		e.log.Warn("gaps could not be verified in the ERP; they stay open and are tried again", "err", err)
+		l.engine.log.Warn("gaps could not be verified in the ERP; they stay open and are tried again", "err", err)
 	}
 	if n > 0 && err == nil {
 		return time.Millisecond
@@ -99,40 +110,70 @@ func (e *Engine) verifyAll(ctx context.Context) time.Duration {
 
 // verifyGap closes a gap if the ERP shows the order as it should be: once, at
 // the version that is wanted, with Shopify's total; or not at all, where the
-// order is cancelled, excluded or deleted.
-func (e *Engine) verifyGap(ctx context.Context, g store.Gap) error {
-	l := e.lanes[g.ERP]
-	found, err := l.lookUp(ctx, ref(g.Shop, g.OrderID))
+// order is cancelled, excluded or deleted. An order that moves meanwhile is
+// looked at again when it has come to rest.
+func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
+	asked := e.now()
+	it, err := e.sides(ctx, l, g)
 	if err != nil {
+		if ctx.Err() == nil { // the others go first, then
+			err = errors.Join(err, e.store.CheckedGap(ctx, g.ID, ""))
+		}
 		return err
 	}
-	standing, err := e.store.StandingsOf(ctx, g.ERP, []store.OrderKey{g.Key()})
-	if err != nil {
-		return err
-	}
-	it := line{id: g.OrderID}
-	if st, ok := standing[g.Key()]; ok {
-		it.known = &st
-	}
-	for _, f := range found {
-		it.docs = withDocument(it.docs, entryOf(g.OrderID, f))
-	}
-	c := comparison{tolerance: e.toleranceOf(g.Shop), shopify: true, erp: true}
-	v := c.judge(it)
-	if v.kind != "" {
+	v := comparison{until: asked, tolerance: e.toleranceOf(g.Shop), shopify: true, erp: true}.judge(it)
+	moves := it.known != nil && !it.known.ChangedAt.Before(asked)
+	switch {
+	case moves, v.class == classPending, v.class == classParked:
+		return e.store.CheckedGap(ctx, g.ID, "")
+	case v.kind != "" || v.ask:
 		return e.store.CheckedGap(ctx, g.ID, v.detail)
 	}
 	return e.healed(ctx, g, it)
 }
 
+// sides are what the ERP, the store and, where they can't tell whether there is
+// such an order, Shopify say of the order of a gap.
+func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) {
+	it := line{id: g.OrderID}
+	found, err := l.lookUp(ctx, ref(g.Shop, g.OrderID))
+	if err != nil {
+		return it, err
+	}
+	for _, f := range found {
+		it.docs = append(it.docs, entryOf(g.OrderID, f))
+	}
+	standing, err := e.store.StandingsOf(ctx, g.ERP, []store.OrderKey{g.Key()})
+	if err != nil {
+		return it, err
+	}
+	if st, ok := standing[g.Key()]; ok {
+		it.known = &st
+	}
+	doubtful := it.known == nil || g.Kind == store.GapOrphan && it.known.DeletedAt.IsZero()
+	shop := e.shops[g.Shop]
+	if !doubtful || shop == nil {
+		return it, nil
+	}
+	heads, err := shop.Client.OrdersByID(ctx, []int64{g.OrderID}, shopify.Reconcile)
+	switch {
+	case err != nil:
+		return it, err
+	case len(heads) > 0:
+		head := entryOfHead(heads[0])
+		it.head = &head
+	case it.known != nil:
+		it.known.DeletedAt = e.now()
+	}
+	return it, nil
+}
+
 // healed closes a gap, and says by what it was healed.
 func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
-	if g.Cause == CauseNeverCame || g.Cause == CauseDown {
-		if err := e.cameLate(ctx, g); err != nil {
-			return err
-		}
-	}
 	by := "a webhook or a new version"
+	if g.Kind == store.GapOrphan || g.Kind == store.GapDoubled {
+		by = "a person, in the ERP"
+	}
 	steps, err := e.store.GapSteps(ctx, g.ID)
 	if err != nil {
 		return err
@@ -142,25 +183,31 @@ func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
 			by = s.By
 		}
 	}
-	if l.known != nil && l.known.State == store.StateExcluded {
+	switch {
+	case l.known == nil && g.Kind != store.GapOrphan:
+		by = "Shopify has no such order any more"
+	case l.known != nil && l.known.State == store.StateExcluded:
 		by = "the rule " + l.known.Rule
 	}
 	return e.store.CloseGap(ctx, g.ID, by)
 }
 
-// cameLate notes, as the cause of a gap, that its webhook came after all.
-func (e *Engine) cameLate(ctx context.Context, g store.Gap) error {
-	events, err := e.store.Events(ctx, store.EventFilter{Shop: g.Shop, OrderID: g.OrderID, Limit: 20})
+// cameLate notes, as the cause of the gap that was made of it, that a webhook
+// came after all.
+func (e *Engine) cameLate(ctx context.Context, told overdue) error {
+	const most = 20
+	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: told.Shop, OrderID: told.ID, Limit: most})
 	if err != nil {
 		return err
 	}
-	for _, ev := range events {
-		if ev.Source == store.SourceWebhook && ev.ReceivedAt.After(g.FirstSeen) && !ev.TriggeredAt.IsZero() && ev.TriggeredAt.Before(g.FirstSeen) {
-			late := ev.ReceivedAt.Sub(ev.TriggeredAt).Round(time.Second)
-			return e.store.CauseOfGap(ctx, g.ID, CauseLate, fmt.Sprintf("the webhook %s came %s late", ev.Topic, late))
+	for _, g := range gaps {
+		unheard := g.Cause == CauseNeverCame || g.Cause == CauseDown
+		if unheard && g.About == version(told.changed) && g.FirstSeen.Before(told.received) {
+			late := told.received.Sub(told.changed).Round(time.Second)
+			err = errors.Join(err, e.store.CauseOfGap(ctx, g.ID, CauseLate, fmt.Sprintf("the webhook %s came %s late", told.topic, late)))
 		}
 	}
-	return nil
+	return err
 }
 
 func (e *Engine) toleranceOf(shop string) decimal.Decimal {
@@ -168,25 +215,6 @@ func (e *Engine) toleranceOf(shop string) decimal.Decimal {
 		return s.Reconcile.Tolerance
 	}
 	return decimal.Zero
-}
-
-// verifyOrphans closes the gaps of documents that nobody should hold, once they
-// are gone from the ERP.
-func (e *Engine) verifyOrphans(ctx context.Context, shop string) error {
-	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: shop, Kind: store.GapOrphan, State: store.Live, Limit: mostConfirmed})
-	if err != nil {
-		return err
-	}
-	for _, g := range gaps {
-		l := e.lanes[g.ERP]
-		if l == nil || g.OrderID == 0 {
-			continue
-		}
-		if err := e.verifyGap(ctx, g); err != nil {
-			return fmt.Errorf("verify gap %d in the ERP: %w", g.ID, err)
-		}
-	}
-	return nil
 }
 
 // FindStuck notes the orders that wait for their ERP for too long.

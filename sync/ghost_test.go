@@ -239,6 +239,7 @@ func TestACancelledDocumentThatIsNewerIsNotBroughtBackToLife(t *testing.T) {
 
 		a.reopen(backup)
 		a.replay(k)
+		a.pass(longest)
 		a.send()
 		require.Empty(t, a.erp.Live(ref("acme", k.ID)), "the older version was not sent over the newer")
 		require.Contains(t, a.delivery(k).Reason, "newer version")

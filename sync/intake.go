@@ -51,7 +51,9 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	for i, ev := range events {
-		b.decide(ev, heard[i])
+		if err := b.decide(ctx, ev, heard[i]); err != nil {
+			return 0, err
+		}
 	}
 	b.Through, b.At = events[len(events)-1].ID, b.at
 	for _, w := range b.wanted {
@@ -63,6 +65,9 @@ func (e *Engine) Intake(ctx context.Context) (int, error) {
 	}
 	e.metrics.intake(len(events), len(b.Orders))
 	b.sign()
+	for _, told := range b.overdue {
+		e.logged("note that a webhook came late", e.cameLate(ctx, told))
+	}
 	return len(events), nil
 }
 
@@ -77,6 +82,14 @@ type batch struct {
 	asked    map[store.OrderKey]bool
 	numbers  []numbered      // of orders that are new
 	late     map[string]bool // shops of which a webhook came late
+	overdue  []overdue       // webhooks that a poll may not have waited for
+}
+
+// overdue is a webhook of whose change a gap may have been made before it came.
+type overdue struct {
+	store.OrderKey
+	topic             string
+	changed, received time.Time
 }
 
 // numbered is a new order's number, by which a lost one before it shows.
@@ -114,7 +127,7 @@ func buyer(ev store.Event, o *shopify.Order) store.Person {
 	return store.Person{Shop: ev.Shop, CustomerID: o.Customer.ID}
 }
 
-func (b *batch) decide(ev store.Event, m message) {
+func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
 	if ev.Source == store.SourceWebhook {
 		b.Heard[store.Heard{Shop: ev.Shop, Hour: ev.ReceivedAt.Truncate(time.Hour)}]++
 	}
@@ -128,7 +141,7 @@ func (b *batch) decide(ev store.Event, m message) {
 	case m.err != nil:
 		b.doubt(ev, key, "undecodable", m.err.Error())
 	case m.Kind == shopify.KindOrder:
-		b.order(ev, m.Order, m.content)
+		return b.order(ctx, ev, m.Order, m.content)
 	case m.Kind == shopify.KindRefetch:
 		b.doubt(ev, key, "incomplete", ev.Topic+" does not hold the whole order")
 	case m.Kind == shopify.KindDeleted:
@@ -144,10 +157,11 @@ func (b *batch) decide(ev store.Event, m message) {
 	default:
 		b.note(ev, key, "not about an order", "stored and shown, nothing to do")
 	}
+	return nil
 }
 
 // order takes a whole order in if it is newer than what is known.
-func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content) {
+func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, content shopify.Content) error {
 	key := store.OrderKey{Shop: ev.Shop, ID: o.ID}
 	known, seen := b.latest[key]
 	fetchedAt := time.Time{}
@@ -161,6 +175,10 @@ func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content)
 		content = o.Content()
 		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
 	}
+	grace := cmp.Or(b.engine.shops[ev.Shop].Poll.Grace, b.engine.cfg.Late)
+	if ev.Source == store.SourceWebhook && ev.ReceivedAt.Sub(o.UpdatedAt) > grace {
+		b.overdue = append(b.overdue, overdue{key, ev.Topic, o.UpdatedAt, ev.ReceivedAt})
+	}
 	late := ev.Source == store.SourceWebhook && !ev.TriggeredAt.IsZero() && ev.ReceivedAt.Sub(ev.TriggeredAt) > b.engine.cfg.Late
 	switch {
 	case !seen || o.UpdatedAt.After(known.UpdatedAt):
@@ -173,7 +191,7 @@ func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content)
 		if late {
 			b.late[ev.Shop] = true
 			b.doubt(ev, key, outcome, "accepted, but it came late: Shopify is asked whether there is something newer still")
-			return
+			return nil
 		}
 		b.note(ev, key, outcome, withheld(ev))
 	case seen && o.UpdatedAt.Equal(known.UpdatedAt) && withheld(ev) != "":
@@ -186,11 +204,30 @@ func (b *batch) order(ev store.Event, o *shopify.Order, content shopify.Content)
 		}
 		b.note(ev, key, "same", "this version is known already")
 	case fetchedAt.After(known.FetchedAt):
+		told, err := b.toldAfter(ctx, known, fetchedAt)
+		if err != nil {
+			return err
+		}
+		if told {
+			b.doubt(ev, key, "tie", "another content of the same second was told after Shopify had been asked")
+			return nil
+		}
 		b.accept(ev, o, content, fetchedAt, gone)
 		b.note(ev, key, "newer", cmp.Or(withheld(ev), "fetched later than what was known of the same second"))
 	default:
 		b.doubt(ev, key, "tie", "another content of the same second is known")
 	}
+	return nil
+}
+
+// toldAfter says whether a webhook told what is known after Shopify was asked:
+// then its answer may be the older of the two.
+func (b *batch) toldAfter(ctx context.Context, known store.Order, asked time.Time) (bool, error) {
+	if !known.FetchedAt.IsZero() {
+		return false, nil
+	}
+	told, err := b.engine.store.Event(ctx, known.EventID)
+	return told.ReceivedAt.After(asked), err
 }
 
 // sign passes on what hints at webhooks that are getting lost.

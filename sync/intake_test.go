@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gapless/erp/erptest"
+	"gapless/shopify"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
@@ -89,6 +90,31 @@ func TestAnotherContentOfTheSameSecondIsFetchedAndTheFetchedWins(t *testing.T) {
 	require.Equal(t, "tie", a.last(k).Outcome)
 	require.Equal(t, 1, a.refetch())
 	require.Equal(t, after.Version, a.order(k).Version, "what Shopify itself told stays")
+	a.settle()
+	a.judge()
+}
+
+// Shopify was asked, then the order changed within the same second, and the
+// webhook of that change overtakes the answer.
+func TestAnAnswerThatWasAskedForBeforeAWebhookOfTheSameSecondDoesNotWin(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	asked := a.Now()
+	answer, err := a.clients["acme"].Order(t.Context(), k.ID, shopify.Refetch)
+	require.NoError(t, err)
+	a.pass(time.Millisecond)
+	require.True(t, a.shop.Apply(k.ID, shopifytest.DoTag))
+	a.tell("orders/updated", a.shop.REST(k.ID))
+	newest := a.order(k).Version
+
+	a.pass(time.Millisecond)
+	require.NoError(t, a.store.AppendAnswer(t.Context(), &store.Event{
+		Shop: "acme", Source: store.SourceRefetch, Topic: topicRefetch, Headers: "{}", TriggeredAt: asked, ReceivedAt: a.Now(), Body: answer,
+	}, store.Refetch{OrderKey: k}))
+	a.intake()
+	require.Equal(t, newest, a.order(k).Version)
+	require.Equal(t, "tie", a.last(k).Outcome)
+	require.Equal(t, 1, a.refetch())
 	a.settle()
 	a.judge()
 }

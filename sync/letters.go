@@ -104,6 +104,14 @@ func gapLetter(gaps []store.Gap) (store.Letter, error) {
 	return store.Letter{Kind: letterGaps, Subject: "Gapless, orders to look at: " + strings.Join(subject, ", "), Text: text.String(), Data: data}, err
 }
 
+// sendAll sends what is due, and says when to look again.
+func (e *Engine) sendAll(ctx context.Context) time.Duration {
+	if err := e.sendLetters(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("people could not be told; it is tried again", "err", err)
+	}
+	return time.Second
+}
+
 // sendLetters hands the letters that are due to their channels. One that is not
 // taken is tried again later and later, for as long as it takes.
 func (e *Engine) sendLetters(ctx context.Context) error {

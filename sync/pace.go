@@ -43,8 +43,8 @@ func (p *poller) step(ctx context.Context) time.Duration {
 	}
 	p.logged("poll", err)
 	p.pace = p.shop.nextPace(p.pace, result, err, signs.troubled(p.now()))
-	signs.keepPace(p.pace)
 	p.next = p.now().Add(p.pace)
+	signs.keepPace(p.pace)
 	if result.Young > 0 {
 		p.next = earlier(p.next, p.now().Add(p.shop.Poll.Grace))
 	}

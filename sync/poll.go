@@ -33,8 +33,9 @@ type PollResult struct {
 // Poll asks a shop which orders changed since the last poll, in light pages,
 // and has those fetched that are new or newer than what is known. The window
 // overlaps the last one, because Shopify's search lags behind its writes. The
-// cursor moves only when everything seen is durable, and only to the newest
-// change seen: that is Shopify's own time, and ours may be ahead of it.
+// cursor moves only when everything seen is durable, to the newest change seen:
+// that is Shopify's own time, and ours may be ahead of it. It does not move past
+// a change whose webhook may still be on its way.
 func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	return e.poll(ctx, name, store.RunPoll)
 }
@@ -45,26 +46,26 @@ func (e *Engine) poll(ctx context.Context, name, foundBy string) (PollResult, er
 	if err != nil {
 		return PollResult{}, err
 	}
+	decided, err := e.store.DecidedThrough(ctx)
+	if err != nil {
+		return PollResult{}, err
+	}
 	now := e.now().UTC()
 	from := state.PollCursor
 	if from.IsZero() { // the first poll looks back no further than the overlap; older orders come by backfill
 		from = now
 	}
 	from = from.Add(-shop.PollOverlap)
-	p := &polling{Engine: e, shop: shop, foundBy: foundBy, PollResult: PollResult{From: from, To: now, Newest: from}}
+	p := &polling{Engine: e, shop: shop, foundBy: foundBy, decided: decided, judged: now, PollResult: PollResult{From: from, To: now, Newest: from}}
 	window := shopify.Window{By: shopify.ByUpdated, From: p.From, To: p.To}
-	if err := shop.Client.Orders(ctx, window, shopify.Poll, func(page []shopify.OrderHead) error { return p.page(ctx, page) }); err != nil {
-		return p.PollResult, e.pollFailed(ctx, name, err)
+	err = shop.Client.Orders(ctx, window, shopify.Poll, func(page []shopify.OrderHead) error { return p.page(ctx, page) })
+	switch {
+	case err == nil:
+		return p.PollResult, e.store.Polled(ctx, name, state.PollCursor, earlier(p.judged, p.Newest), "")
+	case ctx.Err() == nil:
+		err = errors.Join(err, e.store.Polled(ctx, name, state.PollCursor, state.PollCursor, err.Error()))
 	}
-	return p.PollResult, p.keep(ctx)
-}
-
-// pollFailed notes why; the cursor stays.
-func (e *Engine) pollFailed(ctx context.Context, name string, err error) error {
-	if ctx.Err() == nil {
-		err = errors.Join(err, e.store.Polled(ctx, name, time.Time{}, nil, err.Error()))
-	}
-	return fmt.Errorf("poll %s: %w", name, err)
+	return p.PollResult, fmt.Errorf("poll %s: %w", name, err)
 }
 
 // polling is a poll under way.
@@ -72,15 +73,16 @@ type polling struct {
 	*Engine
 	shop    *Shop
 	foundBy string
-	asks    []store.Refetch
-	lost    []store.Fault
+	decided time.Time // webhooks that came later may be stored, and not decided yet
+	judged  time.Time // of every change before it, it is known whether it was lost
 	PollResult
 }
 
-// page picks the orders that Shopify knows, or may know, newer than we do. Its
-// clock for orders has whole seconds: after the change a webhook told of, another
-// may have come in the same second, whose webhook was lost. So a version counts
-// as final only once it was fetched after its second was over.
+// page picks the orders that Shopify knows, or may know, newer than we do, and
+// makes durable what is to be done about them. Shopify's clock for orders has
+// whole seconds: after the change a webhook told of, another may have come in the
+// same second, whose webhook was lost. So a version counts as final only once it
+// was fetched after its second was over.
 func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 	keys := make([]store.OrderKey, len(page))
 	for i, head := range page {
@@ -91,51 +93,36 @@ func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 		return err
 	}
 	p.Seen += len(page)
+	var asks []store.Refetch
+	var lost []store.Fault
 	for i, head := range page {
 		p.Newest = later(p.Newest, head.UpdatedAt)
 		have, seen := known[keys[i]]
+		newer := !seen || head.UpdatedAt.After(have.UpdatedAt)
 		switch {
-		case !seen || head.UpdatedAt.After(have.UpdatedAt):
-			if err := p.newer(ctx, head, have, seen); err != nil {
+		case newer && !p.shop.Webhooks:
+			asks = append(asks, p.ask(keys[i], reasonPoll))
+		case newer && p.decided.Sub(head.UpdatedAt) < p.shop.Poll.Grace:
+			p.Young++
+			p.judged = earlier(p.judged, head.UpdatedAt)
+		case newer:
+			f, err := p.lost(ctx, p.shop, head, have, seen, p.foundBy)
+			if err != nil {
 				return err
 			}
+			lost = append(lost, f)
 		case !have.FetchedAt.After(have.UpdatedAt.Add(time.Second)):
-			p.ask(keys[i], reasonConfirm)
+			asks = append(asks, p.ask(keys[i], reasonConfirm))
 		}
 	}
-	return nil
-}
-
-// newer takes in an order of which Shopify knows more than we do. Where webhooks
-// should have told, it is a gap.
-func (p *polling) newer(ctx context.Context, head shopify.OrderHead, have store.Order, seen bool) error {
-	switch {
-	case !p.shop.Webhooks:
-		p.ask(store.OrderKey{Shop: p.shop.Name, ID: head.ID}, reasonPoll)
-	case p.now().Sub(head.UpdatedAt) < p.shop.Poll.Grace:
-		p.Young++
-	default:
-		f, err := p.Engine.lost(ctx, p.shop, head, have, seen, p.foundBy)
-		if err != nil {
-			return err
-		}
-		p.lost = append(p.lost, f)
-		p.Lost++
-		p.Fetched++
+	p.Lost += len(lost)
+	p.Fetched += len(lost) + len(asks)
+	if _, err := p.store.FoundGaps(ctx, p.foundBy, lost...); err != nil {
+		return err
 	}
-	return nil
+	return p.store.AskAgain(ctx, asks...)
 }
 
-func (p *polling) ask(k store.OrderKey, reason string) {
-	p.asks = append(p.asks, store.Refetch{OrderKey: k, Reason: reason, AskedAt: p.now(), NextAt: p.now()})
-	p.Fetched++
-}
-
-// keep stores what was found, and then the cursor. What was too young to judge
-// lies within the next poll's overlap.
-func (p *polling) keep(ctx context.Context) error {
-	if _, err := p.store.FoundGaps(ctx, p.foundBy, p.lost...); err != nil {
-		return p.pollFailed(ctx, p.shop.Name, err)
-	}
-	return p.store.Polled(ctx, p.shop.Name, p.Newest, p.asks, "")
+func (p *polling) ask(k store.OrderKey, reason string) store.Refetch {
+	return store.Refetch{OrderKey: k, Reason: reason, AskedAt: p.now(), NextAt: p.now()}
 }

@@ -1,12 +1,14 @@
 package ordersync
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"gapless/shopify"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
@@ -135,4 +137,78 @@ func TestSubscribeCreatesMendsAndRecords(t *testing.T) {
 	require.Error(t, a.engine.Subscribe(t.Context(), "acme"))
 	require.Contains(t, a.cursor().SubscribeError, "503")
 	require.Equal(t, a.Now().Add(-time.Hour), a.cursor().SubscribedAt, "when they were last seen whole")
+}
+
+// gracious gives webhooks some time before a poll calls a change lost, and lets
+// polls overlap by no more than that.
+func (a *appliance) gracious(grace, overlap time.Duration) {
+	a.Helper()
+	a.reconfigure(func(c *Config) {
+		c.Shops[0].Poll, c.Shops[0].PollOverlap = PollPace{Active: 10 * time.Second, Idle: 10 * time.Minute, Grace: grace}, overlap
+	})
+}
+
+func TestAChangeThatIsTooYoungIsLookedForAgainHoweverLittlePollsOverlap(t *testing.T) {
+	a := build(t, setup{})
+	a.gracious(15*time.Second, 0)
+	a.poll()
+	k := a.create()
+	a.deliverWebhooksNot()
+	young := a.poll()
+	require.Equal(t, []int{1, 0}, []int{young.Young, young.Lost}, "its webhook may still come")
+	require.Empty(t, a.gaps(k))
+	a.pass(time.Minute)
+	require.Equal(t, 1, a.poll().Lost)
+	require.Equal(t, []string{store.GapMissing, CauseNeverCame, store.RunPoll}, []string{a.gap(k).Kind, a.gap(k).Cause, a.gap(k).FoundBy})
+	a.settle()
+	a.verify()
+	require.Equal(t, store.GapClosed, a.gap(k).State)
+}
+
+// After a crash, or in a flood, webhooks are stored that intake has not come to yet.
+func TestWhatWasHeardButNotDecidedYetIsNotLost(t *testing.T) {
+	a := build(t, setup{})
+	a.gracious(15*time.Second, 10*time.Minute)
+	a.poll()
+	k := a.create()
+	a.pass(time.Second)
+	a.deliverWebhooks()
+	a.pass(time.Minute)
+	waiting := a.poll()
+	require.Equal(t, []int{1, 0}, []int{waiting.Young, waiting.Lost})
+	a.intake()
+	require.Zero(t, a.poll().Lost)
+	require.Empty(t, a.gaps(k))
+}
+
+func TestAPollUnderWayDoesNotTakeBackThatMoreIsToBePolled(t *testing.T) {
+	a := build(t, setup{})
+	a.poll()
+	a.pass(time.Hour)
+	a.create()
+	a.deliverWebhooksNot()
+	before := a.cursor().PollCursor.Add(-24 * time.Hour)
+	client := &meddler{ShopClient: a.clients["acme"], listed: func() {
+		require.NoError(t, a.store.PollAgainFrom(t.Context(), "acme", before)) // a subscription was found gone
+	}}
+	a.reconfigure(func(c *Config) { c.Shops[0].Client = client })
+	a.poll()
+	require.Equal(t, before, a.cursor().PollCursor)
+	client.listed = func() {}
+	require.Equal(t, before.Add(-10*time.Minute), a.poll().From)
+}
+
+// meddler is a shop's client that lets a test act while it lists.
+type meddler struct {
+	ShopClient
+	listed func()
+}
+
+// Orders lists, and acts after each page.
+func (m *meddler) Orders(ctx context.Context, w shopify.Window, p shopify.Priority, page func([]shopify.OrderHead) error) error {
+	return m.ShopClient.Orders(ctx, w, p, func(heads []shopify.OrderHead) error {
+		err := page(heads)
+		m.listed()
+		return err
+	})
 }

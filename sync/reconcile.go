@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/shopspring/decimal"
-
 	"gapless/erp"
 	"gapless/shopify"
 	"gapless/store"
@@ -40,6 +38,7 @@ type Reconciliation struct {
 	Opened   int64             `json:"opened"` // of them, gaps that were not known
 	Healing  int64             `json:"healing"`
 	Complete bool              `json:"complete"` // all three sides were read whole
+	Through  time.Time         `json:"through"`  // later changes were not judged yet
 	Notes    []string          `json:"notes"`    // what could not be seen, and what was left out
 }
 
@@ -105,7 +104,12 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	r := &reconciler{Engine: e, shop: shop, lane: e.lanes[shop.ERP], pass: pass, heads: newSpool(), docs: newSpool(), byRule: map[string]*report.Tally{},
 		run: store.Run{Shop: name, Kind: pass.Kind, By: pass.By, From: pass.From, To: pass.To, Heal: pass.Heal}}
 	r.out.Faults, r.out.ByRule, r.out.Notes = map[string]int64{}, []report.Excluded{}, []string{}
-	r.until, r.tolerance = e.now().Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
+	decided, err := e.store.DecidedThrough(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.until, r.tolerance = decided.Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
+	r.out.Through = earlier(pass.To, r.until)
 	if pass.By == BySchedule {
 		state, err := e.store.Shop(ctx, name)
 		if err != nil {
@@ -162,8 +166,7 @@ func (r *reconciler) readShopify(ctx context.Context) {
 	window := shopify.Window{By: shopify.Axis(r.pass.Axis), From: r.pass.From, To: r.pass.To}
 	err := r.shop.Client.Orders(ctx, window, shopify.Reconcile, func(page []shopify.OrderHead) error {
 		for _, h := range page {
-			if err := r.heads.add(entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency,
-				created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}); err != nil {
+			if err := r.heads.add(entryOfHead(h)); err != nil {
 				return err
 			}
 		}
@@ -190,7 +193,7 @@ func (r *reconciler) readERP(ctx context.Context) error {
 		}
 		since = oldest.Add(-time.Minute)
 	}
-	r.listed, r.asked = since, r.now()
+	r.listed, r.asked = since, r.shownSince()
 	err = r.lane.Adapter.List(ctx, since, func(f erp.Found) error {
 		id, ours := orderOf(r.shop.Name, f.Ref)
 		if !ours {
@@ -203,6 +206,13 @@ func (r *reconciler) readERP(ctx context.Context) error {
 		r.out.Notes = append(r.out.Notes, "the ERP could not be read whole: "+err.Error())
 	}
 	return nil
+}
+
+// shownSince is from when on the ERP may not show yet what was written to it.
+func (r *reconciler) shownSince() time.Time { return r.now().Add(-r.lane.settle()) }
+
+func entryOfHead(h shopify.OrderHead) entry {
+	return entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency, created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}
 }
 
 func entryOf(id int64, f erp.Found) entry {
@@ -232,7 +242,7 @@ func (r *reconciler) line(ctx context.Context, l line) error {
 func (r *reconciler) lookAgain(ctx context.Context) error {
 	lines := r.later
 	r.later = nil
-	if err := r.complete(ctx, lines); err != nil {
+	if err := r.knownOutside(ctx, lines); err != nil {
 		return err
 	}
 	shown, err := r.shownByShopify(ctx, lines)
@@ -243,7 +253,9 @@ func (r *reconciler) lookAgain(ctx context.Context) error {
 		shows, asked := shown[l.id]
 		switch {
 		case asked && shows && l.known == nil: // a copy from a backup does not know it
-			r.faults = append(r.faults, store.Fault{Refetch: r.refetch(l.id)})
+			if err := r.fault(ctx, store.Fault{Refetch: r.refetch(l.id)}); err != nil {
+				return err
+			}
 			continue
 		case asked && !shows && l.known != nil && l.known.DeletedAt.IsZero() && r.now().Sub(l.known.CreatedAt) < deepest:
 			l.known.DeletedAt = r.now() // whatever became of it, a person must decide about its document
@@ -255,8 +267,8 @@ func (r *reconciler) lookAgain(ctx context.Context) error {
 	return nil
 }
 
-// complete adds what stands here of orders outside the window.
-func (r *reconciler) complete(ctx context.Context, lines []line) error {
+// knownOutside adds what stands here of orders outside the window.
+func (r *reconciler) knownOutside(ctx context.Context, lines []line) error {
 	var keys []store.OrderKey
 	for _, l := range lines {
 		if l.known == nil {
@@ -314,7 +326,7 @@ func (r *reconciler) settle(ctx context.Context, l line) error {
 	}
 	r.count(l, v)
 	if v.kind != "" || v.ask {
-		r.blame(l, v)
+		return r.blame(ctx, l, v)
 	}
 	return nil
 }
@@ -330,7 +342,7 @@ func (r *reconciler) confirm(ctx context.Context, l line, v verdict) (line, verd
 		return l, v, nil
 	}
 	r.confirmed++
-	asked := r.now()
+	asked := r.shownSince()
 	found, err := r.lane.lookUp(ctx, ref(r.shop.Name, l.id))
 	if err != nil {
 		r.erp = false
@@ -356,157 +368,6 @@ func (r *reconciler) confirm(ctx context.Context, l line, v verdict) (line, verd
 	return l, c.judge(l), nil
 }
 
-// count takes an order that Shopify lists into the balance.
-func (r *reconciler) count(l line, v verdict) {
-	if l.head == nil {
-		return
-	}
-	b := &r.out.Balance
-	total := amountOf(l.head.total)
-	add(&b.Shopify, l.head.currency, total)
-	switch v.class {
-	case classERP:
-		if v.kind != "" {
-			b.Wrong++
-		}
-		add(&b.ERP, r.currencyThere(l, v), r.amountThere(l, v, total))
-	case classCancelled:
-		add(&b.Cancelled, l.head.currency, total)
-	case classExcluded:
-		add(&b.Excluded, l.head.currency, total)
-		rule := ruleBefore
-		if l.known != nil {
-			rule = l.known.Rule
-		}
-		if r.byRule[rule] == nil {
-			r.byRule[rule] = &report.Tally{}
-		}
-		add(r.byRule[rule], l.head.currency, total)
-	case classParked:
-		add(&b.Parked, l.head.currency, total)
-	case classMissing:
-		add(&b.Missing, l.head.currency, total)
-	default:
-		add(&b.Pending, l.head.currency, total)
-	}
-}
-
-func add(t *report.Tally, currency string, amount decimal.Decimal) {
-	t.Orders++
-	t.Add(currency, amount)
-}
-
-// amountThere is what the ERP says the document is worth, in a list or when it
-// was last asked; where it does not tell, what it was sent.
-func (r *reconciler) amountThere(l line, v verdict, total decimal.Decimal) decimal.Decimal {
-	switch {
-	case v.doc != nil && v.doc.total != "":
-		return amountOf(v.doc.total)
-	case l.known != nil && l.known.ERPTotal != "":
-		return amountOf(l.known.ERPTotal)
-	}
-	return total
-}
-
-func (r *reconciler) currencyThere(l line, v verdict) string {
-	if v.doc != nil && v.doc.currency != "" {
-		return v.doc.currency
-	}
-	return l.head.currency
-}
-
-// amountOf reads an amount that was checked when it came; what can't be read
-// counts as nothing, and so shows as a difference.
-func amountOf(text string) decimal.Decimal {
-	d, err := decimal.NewFromString(text)
-	if err != nil {
-		return decimal.Zero
-	}
-	return d
-}
-
-// blame makes a fault of a verdict.
-func (r *reconciler) blame(l line, v verdict) {
-	f := store.Fault{Gap: store.Gap{
-		Shop: r.shop.Name, OrderID: l.id, ERP: r.shop.ERP, Kind: v.kind, About: v.about, Cause: v.cause, Detail: v.detail,
-		FoundBy: r.pass.Kind, RunID: r.run.ID, Since: r.since(l, v),
-	}}
-	if v.kind != "" {
-		r.out.Faults[v.kind]++
-	}
-	if v.ask {
-		f.Refetch = r.refetch(l.id)
-	}
-	f.Replay = !v.ask && (v.kind == store.GapMissing || v.kind == store.GapStale || v.kind == store.GapMismatch)
-	r.faults = append(r.faults, f)
-}
-
-// since is when the fault began, as far as is known: a document that was edited
-// or is gone tells no time.
-func (r *reconciler) since(l line, v verdict) time.Time {
-	switch {
-	case l.head != nil && v.ask:
-		return l.head.updated
-	case v.doc != nil && v.kind == store.GapMismatch:
-		return v.doc.updated
-	}
-	return time.Time{}
-}
-
-func (r *reconciler) refetch(id int64) *store.Refetch {
-	return &store.Refetch{OrderKey: store.OrderKey{Shop: r.shop.Name, ID: id}, Reason: reasonReconcile, AskedAt: r.now(), NextAt: r.now()}
-}
-
-// note stores the gaps and sets in motion what mends them.
-func (r *reconciler) note(ctx context.Context) error {
-	if err := r.explain(ctx); err != nil {
-		return err
-	}
-	const atOnce = 200
-	for some := range slices.Chunk(r.faults, atOnce) {
-		var gaps []store.Fault
-		var asks []store.Refetch
-		for _, f := range some {
-			if !r.pass.Heal {
-				f.Refetch, f.Replay = nil, false
-			}
-			if f.Refetch != nil || f.Replay {
-				r.out.Healing++
-			}
-			switch {
-			case f.Kind != "":
-				gaps = append(gaps, f)
-			case f.Refetch != nil:
-				asks = append(asks, *f.Refetch)
-			}
-		}
-		opened, err := r.store.FoundGaps(ctx, r.pass.Kind, gaps...)
-		if err != nil {
-			return err
-		}
-		r.out.Opened += int64(opened)
-		if err := r.store.AskAgain(ctx, asks...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// explain finds out why nothing was heard of orders.
-func (r *reconciler) explain(ctx context.Context) error {
-	for i := range r.faults {
-		f := &r.faults[i]
-		if f.Cause != CauseNeverCame {
-			continue
-		}
-		var err error
-		if f.Cause, err = r.whyUnheard(ctx, r.shop, f.Since); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // end records how the pass ended and, where it saw all three sides of all that
 // changed, that the window is complete.
 func (r *reconciler) end(ctx context.Context, failure error) error {
@@ -516,7 +377,7 @@ func (r *reconciler) end(ctx context.Context, failure error) error {
 	}
 	r.run.State = store.RunPartial
 	switch {
-	case ctx.Err() != nil:
+	case failure != nil && ctx.Err() != nil:
 		r.run.State = store.RunStopped
 	case failure != nil:
 		r.run.State = store.RunFailed
@@ -537,10 +398,24 @@ func (r *reconciler) end(ctx context.Context, failure error) error {
 		return err
 	}
 	r.out.Run = r.run
+	return r.complete(ctx)
+}
+
+// complete notes that all changes of the window were compared. A window that
+// somebody asked for behind a hole does not count: the next scheduled pass must
+// begin before the hole.
+func (r *reconciler) complete(ctx context.Context) error {
 	if !r.out.Complete || r.pass.Axis != store.ByUpdated {
 		return nil
 	}
-	return r.store.Complete(ctx, r.shop.Name, r.pass.From, earlier(r.pass.To, r.until))
+	state, err := r.store.Shop(ctx, r.shop.Name)
+	if err != nil {
+		return err
+	}
+	if hole := r.pass.From.After(state.CompleteThrough); hole && !state.CompleteThrough.IsZero() && r.pass.By != BySchedule {
+		return nil
+	}
+	return r.store.Complete(ctx, r.shop.Name, r.pass.From, r.out.Through)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -3,9 +3,11 @@ package ordersync
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"gapless/erp"
 	"gapless/store"
 )
 
@@ -24,6 +26,55 @@ func TestARestoredBackupLooksUpFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, d.Verify)
 	require.Equal(t, store.StateDelivered, d.State)
+}
+
+// The call left after the backup was made, and lands after it was restored.
+func TestACallThatTheBackupDoesNotKnowOfDoublesNothing(t *testing.T) {
+	for _, tier := range []erp.Tier{erp.TierA, erp.TierB} {
+		t.Run(string(tier), func(t *testing.T) {
+			a := build(t, in(tier))
+			k := a.create()
+			a.hear()
+			backup := filepath.Join(t.TempDir(), "copy.db")
+			require.NoError(t, a.store.Backup(t.Context(), backup))
+			land := a.wire.ghost()
+			a.send()
+
+			a.reopen(backup)
+			a.settle()
+			require.Zero(t, len(a.erp.Documents(ref("acme", k.ID))), "nothing is sent while it may still take effect")
+			land()
+			a.settleLater(2 * longest)
+			a.judge()
+		})
+	}
+}
+
+// The ERP does not show the document yet that was made after the backup.
+func TestTierCMakesNothingAnewAfterARestore(t *testing.T) {
+	s := in(erp.TierC)
+	s.erp.Lag = time.Hour
+	for name, known := range map[string]bool{"an order in the backup": true, "an order after it": false} {
+		t.Run(name, func(t *testing.T) {
+			a := build(t, s)
+			k := a.create()
+			backup := filepath.Join(t.TempDir(), "copy.db")
+			if known {
+				a.hear()
+			}
+			require.NoError(t, a.store.Backup(t.Context(), backup))
+			a.settle()
+			require.Len(t, a.erp.Documents(ref("acme", k.ID)), 1)
+
+			a.pass(time.Second)
+			a.reopen(backup)
+			a.poll()
+			a.refetch()
+			a.settleLater(20 * longest)
+			require.Equal(t, store.StateParked, a.delivery(k).State)
+			require.Equal(t, 1, a.writes(k))
+		})
+	}
 }
 
 // reopen goes on from a copy of the store.

@@ -1,6 +1,8 @@
 package ordersync
 
 import (
+	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -115,6 +117,62 @@ func TestAReplayUnderANewRuleTakesTheOrderOut(t *testing.T) {
 	a.settle()
 	require.Equal(t, store.StateExcluded, a.delivery(k).State)
 	require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+}
+
+// The ERP refuses a change, a person replays the order without success, and then
+// a rule takes it out: the document of its older version is still there.
+func TestARuleTakesOutADocumentWhoseChangeWasRefused(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		for range 2 {
+			a.change(k, "tag")
+			a.wire.answer(http.StatusUnprocessableEntity)
+			a.hear()
+			a.send()
+			require.Equal(t, store.StateParked, a.delivery(k).State)
+			a.replay(k)
+			a.wire.answer(http.StatusUnprocessableEntity)
+			a.send()
+			require.Equal(t, store.StateParked, a.delivery(k).State)
+		}
+		a.under(nothing)
+		a.change(k, "tag")
+		a.settle()
+		require.Equal(t, store.StateExcluded, a.delivery(k).State)
+		require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+	})
+}
+
+// What a copy of the store knows of the ERP is old: also an order that is to
+// stay out is looked up first.
+func TestAfterARestoreARuleTakesOutWhatTheCopyDidNotKnowOf(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	a.hear()
+	backup := filepath.Join(t.TempDir(), "copy.db")
+	require.NoError(t, a.store.Backup(t.Context(), backup))
+	a.send()
+	require.Len(t, a.erp.Live(ref("acme", k.ID)), 1)
+
+	a.under(nothing)
+	a.reopen(backup)
+	a.settle()
+	require.Equal(t, store.StateExcluded, a.delivery(k).State)
+	require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+}
+
+func TestAnOrderDeletedInShopifyIsNotMadeInTheERP(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	a.hear()
+	a.shop.Delete(k.ID)
+	a.hear()
+	a.replay(k)
+	a.settle()
+	require.Equal(t, store.StateExcluded, a.delivery(k).State)
+	require.Equal(t, "deleted in Shopify", a.delivery(k).Rule)
+	require.Empty(t, a.erp.Documents(ref("acme", k.ID)))
 }
 
 // The order is excluded while a call for it may still take effect: it must not

@@ -40,10 +40,7 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 		e.logged("look for orders that wait too long", err)
 	})
 	every(time.Minute, func() { e.logged("daily reports", e.reportsDue(ctx)) })
-	every(time.Minute, func() {
-		e.logged("letters about gaps", e.tellGaps(ctx))
-		e.logged("sending letters", e.sendLetters(ctx))
-	})
+	every(time.Minute, func() { e.logged("letters about gaps", e.tellGaps(ctx)) })
 	every(10*time.Second, func() {
 		_, err := e.store.Recover(ctx, false)
 		e.logged("take back deliveries whose lease ran out", err)
@@ -92,35 +89,27 @@ func (e *Engine) forget(ctx context.Context) error {
 // reconcileDue compares what changed since the last complete comparison, and
 // once a day the last 60 days.
 func (e *Engine) reconcileDue(ctx context.Context, shop *Shop) error {
-	if err := e.learnShop(ctx, shop); err != nil {
-		return err
-	}
+	unlearnt := e.learnShop(ctx, shop)
 	pass, err := e.nextPass(ctx, shop)
 	if err != nil {
 		return err
 	}
 	r, err := e.Reconcile(ctx, shop.Name, pass)
-	if err != nil {
-		return err
+	if err == nil && !r.Complete {
+		err = fmt.Errorf("%s could not be compared whole: %s", shop.Name, strings.Join(r.Notes, "; "))
 	}
-	if err := e.verifyOrphans(ctx, shop.Name); err != nil {
-		return err
-	}
-	if !r.Complete {
-		return fmt.Errorf("%s could not be compared whole: %s", shop.Name, strings.Join(r.Notes, "; "))
-	}
-	return nil
+	return errors.Join(unlearnt, err)
 }
 
 // nextPass is the comparison that is due. It begins where the last complete one
 // ended, so that no hour stays unchecked, and takes in at least the window.
 func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	now := e.now()
-	deep, err := e.store.LastRun(ctx, shop.Name, store.RunDeep)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	deep, err := e.deepDue(ctx, shop.Name)
+	if err != nil {
 		return Pass{}, err
 	}
-	if now.Sub(deep.StartedAt) >= 24*time.Hour {
+	if deep {
 		return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: BySchedule}, nil
 	}
 	state, err := e.store.Shop(ctx, shop.Name)
@@ -135,6 +124,22 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 		from = earliest
 	}
 	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: BySchedule}, nil
+}
+
+// deepDue says whether it is time for the deep pass: a day after the last one
+// that ended well. One that did not leaves the hourly ones their turn before it is
+// tried again.
+func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
+	const again = 6 * time.Hour
+	done, err := e.store.LastRun(ctx, shop, store.RunDeep)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	if err != nil || e.now().Sub(done.StartedAt) < 24*time.Hour {
+		return false, err
+	}
+	tried, err := e.store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunDeep, Limit: 1})
+	return err == nil && (len(tried) == 0 || e.now().Sub(tried[0].StartedAt) >= again), err
 }
 
 // learnShop asks the shop for its time zone, by which its days end.
@@ -162,6 +167,9 @@ func (e *Engine) Subscribe(ctx context.Context, name string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if lost := e.unsubscribed(ctx, name, before, changes); lost != nil {
+		return lost
+	}
 	failure := ""
 	if err != nil {
 		failure = err.Error()
@@ -177,7 +185,7 @@ func (e *Engine) Subscribe(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("webhook subscriptions of %s: %w", name, err)
 	}
-	return e.unsubscribed(ctx, name, before, changes)
+	return e.resubscribed(ctx, name)
 }
 
 // unsubscribed notes the subscriptions that were lost since they were last seen
@@ -205,17 +213,17 @@ func (e *Engine) unsubscribed(ctx context.Context, name string, before store.Sho
 		return err
 	}
 	e.signs[name].suspect(e.now(), store.GapSubscription)
-	return e.resubscribed(ctx, name)
+	return nil
 }
 
-// resubscribed closes the gaps of subscriptions that are there again.
+// resubscribed closes the gaps of subscriptions: all are there again.
 func (e *Engine) resubscribed(ctx context.Context, name string) error {
 	gaps, err := e.store.Gaps(ctx, store.GapFilter{Shop: name, Kind: store.GapSubscription, State: store.Live, Limit: len(shopify.Topics)})
 	if err != nil {
 		return err
 	}
 	for _, g := range gaps {
-		if err := e.store.CloseGap(ctx, g.ID, "it was made anew, and everything since was looked for"); err != nil {
+		if err := e.store.CloseGap(ctx, g.ID, "it was made anew, and all changes since are polled"); err != nil {
 			return err
 		}
 	}

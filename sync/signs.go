@@ -151,9 +151,11 @@ func (e *Engine) listenForSilence(ctx context.Context, shop *Shop, signs *signs)
 	if known < 2 || usual/known < least {
 		return nil
 	}
-	expected := float64(usual/known) * into.Hours()
-	silent := expected >= least && float64(counts[0]) < expected/2
-	return e.silence(ctx, shop, signs, silent)
+	expected := float64(usual) / float64(known) * into.Hours()
+	if expected < least {
+		return nil
+	}
+	return e.silence(ctx, shop, signs, float64(counts[0]) < expected/2)
 }
 
 func (e *Engine) silence(ctx context.Context, shop *Shop, signs *signs, silent bool) error {

@@ -35,7 +35,13 @@ const spoolMemory = 50_000
 type spool struct {
 	most  int // spoolMemory, less in tests
 	inMem []entry
-	runs  []*os.File
+	runs  []sortedFile
+}
+
+// sortedFile holds some entries by order.
+type sortedFile struct {
+	file    *os.File
+	entries int
 }
 
 func newSpool() *spool { return &spool{most: spoolMemory} }
@@ -60,7 +66,7 @@ func (s *spool) flush() error {
 	if err != nil {
 		return fmt.Errorf("make room for a comparison: %w; see that the folder for temporary files can be written", err)
 	}
-	s.runs = append(s.runs, f)
+	s.runs = append(s.runs, sortedFile{f, len(s.inMem)})
 	if err := os.Remove(f.Name()); err != nil {
 		return err
 	}
@@ -80,24 +86,11 @@ func (s *spool) flush() error {
 func (s *spool) sorted() iter.Seq2[entry, error] {
 	s.sort()
 	return func(yield func(entry, error) bool) {
-		sources := runHeap{}
-		for i, f := range s.runs {
-			if _, err := f.Seek(0, io.SeekStart); err != nil {
-				yield(entry{}, err)
-				return
-			}
-			sources = append(sources, &run{n: i, file: bufio.NewReaderSize(f, 64<<10)})
+		sources, err := s.sources()
+		if err != nil {
+			yield(entry{}, err)
+			return
 		}
-		sources = append(sources, &run{n: len(s.runs), rest: s.inMem})
-		for i := len(sources) - 1; i >= 0; i-- {
-			if err := sources[i].advance(); errors.Is(err, io.EOF) {
-				sources = slices.Delete(sources, i, i+1)
-			} else if err != nil {
-				yield(entry{}, err)
-				return
-			}
-		}
-		heap.Init(&sources)
 		for len(sources) > 0 {
 			if !yield(sources[0].head, nil) {
 				return
@@ -106,7 +99,7 @@ func (s *spool) sorted() iter.Seq2[entry, error] {
 			case errors.Is(err, io.EOF):
 				heap.Pop(&sources)
 			case err != nil:
-				yield(entry{}, fmt.Errorf("read a comparison's temporary file: %w", err))
+				yield(entry{}, err)
 				return
 			default:
 				heap.Fix(&sources, 0)
@@ -115,10 +108,32 @@ func (s *spool) sorted() iter.Seq2[entry, error] {
 	}
 }
 
+// sources are the sorted parts, each at its first entry.
+func (s *spool) sources() (runHeap, error) {
+	parts := make([]*run, 0, len(s.runs)+1)
+	for i, f := range s.runs {
+		if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		parts = append(parts, &run{n: i, file: bufio.NewReaderSize(f.file, 64<<10), left: f.entries})
+	}
+	var sources runHeap
+	for _, r := range append(parts, &run{n: len(s.runs), rest: s.inMem}) {
+		switch err := r.advance(); {
+		case err == nil:
+			sources = append(sources, r)
+		case !errors.Is(err, io.EOF):
+			return nil, err
+		}
+	}
+	heap.Init(&sources)
+	return sources, nil
+}
+
 func (s *spool) close() error {
 	var err error
 	for _, f := range s.runs {
-		err = errors.Join(err, f.Close())
+		err = errors.Join(err, f.file.Close())
 	}
 	return err
 }
@@ -128,20 +143,23 @@ type run struct {
 	n    int // its place among the runs
 	head entry
 	file *bufio.Reader // nil: the part in memory
-	rest []entry
+	left int           // entries still in the file
 	buf  []byte
+	rest []entry
 }
 
+// advance goes to the next entry; io.EOF: there is none.
 func (r *run) advance() (err error) {
-	if r.file != nil {
+	switch {
+	case r.file != nil && r.left > 0:
+		r.left--
 		r.head, r.buf, err = readEntry(r.file, r.buf)
 		return err
+	case len(r.rest) > 0:
+		r.head, r.rest = r.rest[0], r.rest[1:]
+		return nil
 	}
-	if len(r.rest) == 0 {
-		return io.EOF
-	}
-	r.head, r.rest = r.rest[0], r.rest[1:]
-	return nil
+	return io.EOF
 }
 
 // runHeap has the run with the smallest order on top.
@@ -192,18 +210,24 @@ func fromMicro(us int64) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
-var errSpool = errors.New("a temporary file does not hold what was written to it")
+var errSpool = errors.New("a temporary file of a comparison does not hold what was written to it; see to the disk it is on")
+
+// longestEntry is far more than the names and numbers of an order take.
+const longestEntry = 1 << 20
 
 // readEntry reads what append wrote. The buffer is used again for the next one.
 func readEntry(r *bufio.Reader, buf []byte) (entry, []byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
-		return entry{}, buf, err // io.EOF between two entries
+		return entry{}, buf, fmt.Errorf("%w: %w", errSpool, err)
 	}
 	n := int(binary.LittleEndian.Uint32(size[:]))
+	if n > longestEntry {
+		return entry{}, buf, errSpool
+	}
 	buf = slices.Grow(buf[:0], n)[:n]
 	if _, err := io.ReadFull(r, buf); err != nil {
-		return entry{}, buf, errSpool
+		return entry{}, buf, fmt.Errorf("%w: %w", errSpool, err)
 	}
 	rest, ok := buf, true
 	number := func() int64 {

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -9,11 +10,11 @@ import (
 	"gapless/store"
 )
 
-// class is where an order of Shopify's stands in the balance: in exactly one place.
+// class is where an order of Shopify's stands: each in exactly one place.
 type class string
 
 const (
-	classNone      class = "" // not an order that Shopify lists
+	classNone      class = "" // no order of Shopify's
 	classERP       class = "in the ERP"
 	classCancelled class = "cancelled" // in Shopify, and nothing live in the ERP
 	classExcluded  class = "excluded"
@@ -57,7 +58,7 @@ type comparison struct {
 	began     time.Time // orders placed before it, and unknown here, are not Gapless's
 	until     time.Time // changes after it are on their way, not missing
 	listed    time.Time // the ERP's list shows every document that changed from here on
-	asked     time.Time // when reading the ERP began; deliveries that moved since are judged by their own word
+	asked     time.Time // the ERP may not show later writes; deliveries that moved since are judged by their own word
 	tolerance decimal.Decimal
 	shopify   bool // the side was read whole
 	erp       bool
@@ -74,11 +75,7 @@ func (c comparison) judge(l line) verdict {
 	case !l.known.DeletedAt.IsZero():
 		return c.deleted(l, live)
 	}
-	v := c.standing(l, live)
-	if l.head == nil {
-		v.class = classNone
-	}
-	return v
+	return c.standing(l, live)
 }
 
 // stranger is a document in the ERP whose order nobody knows.
@@ -101,6 +98,10 @@ func (c comparison) unheard(l line, live []entry) verdict {
 	}
 	if l.head.updated.After(c.until) {
 		return v // its webhook may still be on its way
+	}
+	if l.known == nil && len(live) == 1 && !olderThan(live[0].version, l.head.updated) {
+		v.class = classERP // it was carried there: a copy from a backup does not know it
+		return v
 	}
 	v.cause = CauseNeverCame
 	switch {
@@ -138,7 +139,8 @@ func (c comparison) standing(l line, live []entry) verdict {
 	case k.State == store.StateExcluded:
 		v.class = classExcluded
 		if len(live) > 0 && !moved {
-			v.kind, v.cause, v.detail = store.GapStale, CauseNotUpdated, fmt.Sprintf("%s is excluded, and %s is still live in the ERP", k.Name, live[0].name)
+			v.class, v.kind, v.cause = classERP, store.GapStale, CauseNotUpdated
+			v.detail = fmt.Sprintf("%s is excluded, and %s is still live in the ERP", k.Name, live[0].name)
 		}
 	case k.State != store.StateDelivered:
 		v.class = classPending
@@ -148,7 +150,9 @@ func (c comparison) standing(l line, live []entry) verdict {
 			v.class, v.kind, v.cause = classERP, store.GapStale, CauseNotUpdated
 			v.detail = fmt.Sprintf("%s is cancelled, and %s is still live in the ERP", k.Name, live[0].name)
 		}
-	case moved || !c.erp:
+	case moved:
+		v.class, v.doc = classERP, nil
+	case !c.erp:
 		v.class = classERP
 	default:
 		c.inERP(l, live, &v)
@@ -185,6 +189,12 @@ func (c comparison) differs(there, here string) bool {
 	a, err1 := decimal.NewFromString(there)
 	b, err2 := decimal.NewFromString(here)
 	return err1 != nil || err2 != nil || a.Sub(b).Abs().GreaterThan(c.tolerance)
+}
+
+// olderThan says that a version is of an earlier moment.
+func olderThan(v string, at time.Time) bool {
+	moment, _, known := strings.Cut(v, "/")
+	return known && moment < version(at)
 }
 
 // version is how versions begin: the moment of the change.

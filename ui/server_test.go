@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,7 @@ type site struct {
 	*httptest.Server
 	ui      *Server
 	store   *store.Store
+	path    string // of the store's file
 	actions *actions
 	tokens  map[string]string // by scope
 	options Options
@@ -74,9 +76,17 @@ func (a *actions) StartRun(_ context.Context, run RunRequest, by string) (int64,
 
 func newSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
-	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}}
+	s := closedSite(t, change...)
+	s.Start()
+	return s
+}
+
+// closedSite is a site that does not serve yet.
+func closedSite(t testing.TB, change ...func(*Options)) *site {
+	t.Helper()
+	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}, path: filepath.Join(t.TempDir(), "gapless.db")}
 	var err error
-	s.store, err = store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "gapless.db"), Now: func() time.Time { return epoch }})
+	s.store, err = store.Open(t.Context(), store.Options{Path: s.path, Now: func() time.Time { return epoch }})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.store.Close() })
 	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
@@ -91,7 +101,7 @@ func newSite(t testing.TB, change ...func(*Options)) *site {
 		c(&s.options)
 	}
 	s.ui = New(s.options)
-	s.Server = httptest.NewServer(s.ui)
+	s.Server = httptest.NewUnstartedServer(s.ui)
 	t.Cleanup(s.Close)
 	t.Cleanup(s.ui.EndStreams)
 	return s
@@ -278,14 +288,20 @@ func TestLiveAndReady(t *testing.T) {
 func TestMetricsAreForThisMachineOrATokenOfTheirOwn(t *testing.T) {
 	s := newSite(t, func(o *Options) {
 		o.Metrics = func() EngineMetrics {
-			return EngineMetrics{Events: 7, Attempts: map[AttemptKind]AttemptCount{{"books", "created"}: {3, time.Second}}, Circuits: map[string]bool{"books": true}}
+			return EngineMetrics{Events: 7, Attempts: map[AttemptKind]AttemptCount{{"books", "created"}: {3, time.Second}}, Circuits: map[string]bool{"books": true},
+				Paces: map[string]time.Duration{"acme": 90 * time.Second}}
 		}
 	})
+	s.lose(store.GapMissing, "erp_lost", keys("acme", 1, 2)...)
+	require.NoError(t, s.store.Complete(t.Context(), "acme", epoch.Add(-time.Hour), epoch))
 	a := s.ask("GET", "/metrics", "")
 	require.Equal(t, http.StatusOK, a.status, "from loopback")
 	for _, line := range []string{
 		"gapless_events_taken_in_total 7", `gapless_attempts_total{erp="books",result="created"} 3`, `gapless_erp_circuit_open{erp="books"} 1`,
 		`gapless_deliveries{state="parked"} 0`, `gapless_build_info{version="1.2.3"} 1`, "gapless_events_pending 0",
+		`gapless_gaps{kind="missing",state="open"} 2`, `gapless_gaps{kind="silence",state="healing"} 0`, `gapless_poll_interval_seconds{shop="acme"} 90`,
+		fmt.Sprintf(`gapless_complete_through_seconds{shop="acme"} %g`, float64(epoch.Unix())), `gapless_complete_through_seconds{shop="beta"} 0`,
+		`gapless_webhook_lag_seconds{quantile="0.99"} 0`,
 	} {
 		require.Contains(t, a.body, line)
 	}

@@ -3,7 +3,10 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"slices"
 	"sync"
@@ -52,11 +55,12 @@ func (d Document) found() erp.Found {
 
 // ledger holds one document a reference, in the order they were created.
 type ledger struct {
-	mu   sync.Mutex
-	docs map[string]Document
-	refs []string
-	file *os.File // nil: memory only
-	size int64    // of the file's whole lines
+	mu    sync.Mutex
+	docs  map[string]Document
+	refs  []string
+	file  *os.File // nil: memory only
+	size  int64    // of the file's whole lines, and how many they are
+	lines int
 }
 
 // openLedger reads the file, if there is one, and goes on from there. A last
@@ -67,25 +71,38 @@ func openLedger(path string) (*ledger, error) {
 	if path == "" {
 		return l, nil
 	}
-	content, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("reading the sandbox's ledger: %w", err)
-	}
-	for n := 1; ; n++ {
-		line, rest, whole := bytes.Cut(content, []byte("\n"))
-		if !whole {
-			break
-		}
-		if err := l.load(line); err != nil {
-			return nil, fmt.Errorf("line %d of the sandbox's ledger %s is damaged; mend or move the file: %w", n, path, err)
-		}
-		l.size += int64(len(line)) + 1
-		content = rest
-	}
+	var err error
 	if l.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("opening the sandbox's ledger: %w", err)
 	}
+	if err := l.catchUp(); err != nil {
+		return nil, errors.Join(fmt.Errorf("the sandbox's ledger %s: %w; mend or move the file", path, err), l.file.Close())
+	}
 	return l, nil
+}
+
+// catchUp reads the whole lines behind those that were read: another process may
+// have written them.
+func (l *ledger) catchUp() error {
+	if l.file == nil {
+		return nil
+	}
+	content, err := io.ReadAll(io.NewSectionReader(l.file, l.size, math.MaxInt64-l.size))
+	if err != nil {
+		return err
+	}
+	for {
+		line, rest, whole := bytes.Cut(content, []byte("\n"))
+		if !whole {
+			return nil
+		}
+		if err := l.load(line); err != nil {
+			return fmt.Errorf("line %d is damaged: %w", l.lines+1, err)
+		}
+		l.lines++
+		l.size += int64(len(line)) + 1
+		content = rest
+	}
 }
 
 func (l *ledger) load(line []byte) error {
@@ -147,12 +164,14 @@ func (l *ledger) append(d Document) error {
 		return fmt.Errorf("syncing the sandbox's ledger: %w", err)
 	}
 	l.size += int64(len(line))
+	l.lines++
 	return nil
 }
 
 func (l *ledger) find(ref string) (Document, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.catchUp() //nolint:errcheck // what was read before stands
 	d, held := l.docs[ref]
 	return d, held
 }
@@ -161,6 +180,7 @@ func (l *ledger) find(ref string) (Document, bool) {
 func (l *ledger) all() []Document {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.catchUp() //nolint:errcheck // what was read before stands
 	docs := make([]Document, 0, len(l.refs))
 	for _, ref := range l.refs {
 		docs = append(docs, l.docs[ref])

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"gapless/erp"
@@ -198,4 +199,21 @@ func TestSettingsAreCheckedAllAtOnce(t *testing.T) {
 	if !errors.As(err, &setting) || setting.Fix == "" {
 		t.Errorf("no setting with a fix in %v", err)
 	}
+}
+
+// Commands look at the sandbox of a running appliance through a ledger of their own.
+func TestWhatAnotherProcessWroteIsSeen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "erp.jsonl")
+	writer, err := openLedger(path)
+	require.NoError(t, err)
+	defer writer.close()
+	reader, err := openLedger(path)
+	require.NoError(t, err)
+	defer reader.close()
+	require.NoError(t, writer.change("acme-1", time.Now(), func(d *Document) { d.State = Confirmed }))
+	d, held := reader.find("acme-1")
+	require.True(t, held)
+	require.True(t, d.Live())
+	require.NoError(t, writer.change("acme-2", time.Now(), func(d *Document) { d.State = Cancelled }))
+	require.Len(t, reader.all(), 2)
 }

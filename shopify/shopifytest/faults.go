@@ -1,6 +1,7 @@
 package shopifytest
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"time"
 )
@@ -28,6 +29,14 @@ const (
 	reorderWindow   = 5 * time.Second
 )
 
+// SetFaults lets other faults meet the webhooks of what happens from now on.
+func (s *Shop) SetFaults(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.MaxDelay = cmp.Or(f.MaxDelay, defaultMaxDelay)
+	s.sender.dice.Faults = f
+}
+
 // dice draws faults. It has its own stream, so that the same orders come with
 // and without faults.
 type dice struct {
@@ -37,9 +46,7 @@ type dice struct {
 
 func newDice(opt Options) dice {
 	d := dice{rand.New(rand.NewPCG(opt.Seed, 3)), opt.Faults}
-	if d.MaxDelay == 0 {
-		d.MaxDelay = defaultMaxDelay
-	}
+	d.MaxDelay = cmp.Or(d.MaxDelay, defaultMaxDelay)
 	return d
 }
 

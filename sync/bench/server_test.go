@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
 	"strconv"
 	"strings"
@@ -237,8 +236,7 @@ type process struct {
 func start(t testing.TB, name string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0]), folder: t.TempDir()}
-	// One more than there are cores: a thread that waits for the disk keeps its P.
-	p.Env = append(os.Environ(), "GAPLESS_BENCH_SERVER="+name, "GAPLESS_BENCH_FOLDER="+p.folder, fmt.Sprint("GOMAXPROCS=", runtime.NumCPU()+1))
+	p.Env = append(os.Environ(), "GAPLESS_BENCH_SERVER="+name, "GAPLESS_BENCH_FOLDER="+p.folder)
 	p.Stderr = os.Stderr
 	stdin, err := p.StdinPipe()
 	require.NoError(t, err)

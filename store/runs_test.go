@@ -1,0 +1,123 @@
+package store
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// began begins a run of a kind over the hour before noon.
+func began(t testing.TB, s *Store, kind string) Run {
+	t.Helper()
+	r := Run{Shop: "acme", Kind: kind, By: "schedule", From: noon.Add(-time.Hour), To: noon, Heal: true}
+	require.NoError(t, s.BeginRun(t.Context(), &r))
+	return r
+}
+
+func kept(t testing.TB, s *Store, id int64) Run {
+	t.Helper()
+	r, err := s.Run(t.Context(), id)
+	require.NoError(t, err)
+	return r
+}
+
+func TestARunIsKeptFromItsBeginToItsEnd(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	r := began(t, s, RunReconcile)
+	want := Run{ID: r.ID, Shop: "acme", Kind: RunReconcile, State: RunRunning, By: "schedule", From: noon.Add(-time.Hour), To: noon, Heal: true,
+		StartedAt: noon, Data: json.RawMessage(`{}`)}
+	require.Equal(t, want, kept(t, s, r.ID))
+
+	clock.at = noon.Add(time.Minute)
+	r.Done, r.Total = 250, 1000
+	require.NoError(t, s.SaveRun(t.Context(), &r))
+	want.Done, want.Total = 250, 1000
+	require.Equal(t, want, kept(t, s, r.ID), "it is still under way")
+
+	r.State, r.Found, r.Data, r.Note = RunPartial, 3, json.RawMessage(`{"a":1}`), "the ERP could not be read"
+	require.NoError(t, s.SaveRun(t.Context(), &r))
+	want.State, want.EndedAt, want.Found, want.Data, want.Note = RunPartial, clock.at, 3, r.Data, r.Note
+	require.Equal(t, want, kept(t, s, r.ID))
+}
+
+func TestTheSameRunIsNotUnderWayTwice(t *testing.T) {
+	s := open(t)
+	r := began(t, s, RunReconcile)
+	again := Run{Shop: "acme", Kind: RunReconcile, From: r.From, To: r.To}
+	require.ErrorIs(t, s.BeginRun(t.Context(), &again), ErrRunning)
+	for name, other := range map[string]Run{
+		"of another shop":   {Shop: "beta", Kind: RunReconcile, From: r.From, To: r.To},
+		"of another kind":   {Shop: "acme", Kind: RunDeep, From: r.From, To: r.To},
+		"of another window": {Shop: "acme", Kind: RunReconcile, From: r.From, To: r.To.Add(time.Hour)},
+	} {
+		require.NoError(t, s.BeginRun(t.Context(), &other), name)
+	}
+	r.State = RunDone
+	require.NoError(t, s.SaveRun(t.Context(), &r))
+	require.NoError(t, s.BeginRun(t.Context(), &again))
+}
+
+func TestRunsThatAProcessLeftBehindAreStoppedButBackfillsGoOn(t *testing.T) {
+	s := open(t)
+	left, filling, done := began(t, s, RunReconcile), began(t, s, RunBackfill), began(t, s, RunDay)
+	done.State = RunDone
+	require.NoError(t, s.SaveRun(t.Context(), &done))
+	require.NoError(t, s.StopRuns(t.Context()))
+	stopped := kept(t, s, left.ID)
+	require.Equal(t, []any{RunStopped, noon}, []any{stopped.State, stopped.EndedAt})
+	require.NotEmpty(t, stopped.Note)
+	require.Equal(t, RunRunning, kept(t, s, filling.ID).State)
+	require.Equal(t, RunDone, kept(t, s, done.ID).State)
+	began(t, s, RunReconcile) // it may begin again
+}
+
+func TestRunsAreListedNewestFirstByEachFilter(t *testing.T) {
+	s := open(t)
+	for _, kind := range []string{RunReconcile, RunDeep, RunPoll, RunReconcile, RunDeep} {
+		r := Run{Shop: "acme", Kind: kind, From: noon, To: noon.Add(time.Hour)}
+		require.NoError(t, s.BeginRun(t.Context(), &r))
+		r.State = RunDone
+		if r.ID == 5 {
+			r.State = RunFailed
+		}
+		require.NoError(t, s.SaveRun(t.Context(), &r))
+	}
+	require.NoError(t, s.BeginRun(t.Context(), &Run{Shop: "beta", Kind: RunDeep, From: noon, To: noon.Add(time.Hour)}))
+	for name, c := range map[string]struct {
+		filter RunFilter
+		want   []int64
+	}{
+		"none":            {RunFilter{}, []int64{6, 5, 4, 3, 2, 1}},
+		"limit":           {RunFilter{Limit: 1}, []int64{6}},
+		"shop":            {RunFilter{Shop: "beta"}, []int64{6}},
+		"kind":            {RunFilter{Kind: RunDeep}, []int64{6, 5, 2}},
+		"kind of a shop":  {RunFilter{Shop: "acme", Kind: RunDeep}, []int64{5, 2}},
+		"state":           {RunFilter{State: RunDone}, []int64{4, 3, 2, 1}},
+		"state of a kind": {RunFilter{State: RunDone, Kind: RunDeep}, []int64{2}},
+		"before":          {RunFilter{Before: 3}, []int64{2, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.filter.Limit == 0 {
+				c.filter.Limit = 100
+			}
+			runs, err := s.Runs(t.Context(), c.filter)
+			require.NoError(t, err)
+			var ids []int64
+			for _, r := range runs {
+				ids = append(ids, r.ID)
+			}
+			require.Equal(t, c.want, ids)
+		})
+	}
+
+	last, err := s.LastRun(t.Context(), "acme", RunDeep)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, last.ID, "the newest one failed")
+	_, err = s.LastRun(t.Context(), "acme", RunDay)
+	require.ErrorIs(t, err, ErrNotFound)
+	_, err = s.Run(t.Context(), 99)
+	require.ErrorIs(t, err, ErrNotFound)
+}
