@@ -101,7 +101,7 @@ func (s *site) fill() {
 	require.NoError(s, s.store.SaveReport(ctx, &store.Report{Shop: "acme", Day: "2026-11-22", Balanced: false, Content: json.RawMessage(`{}`)}))
 	require.NoError(s, s.store.SaveReport(ctx, &store.Report{Shop: "acme", Day: "2026-11-21", Balanced: true, Content: json.RawMessage(`{}`)}))
 	require.NoError(s, s.store.Subscribed(ctx, "acme", []store.SubscriptionChange{{Topic: "orders/create", Change: "created", Detail: hostile}}, ""))
-	require.NoError(s, s.store.Polled(ctx, "acme", epoch, nil, hostile))
+	require.NoError(s, s.store.Polled(ctx, "acme", epoch, epoch, hostile))
 }
 
 // visits are all pages, each in the states that it has.
