@@ -133,7 +133,7 @@ func readEverything(t *testing.T, s *Store) {
 	before := Cursor{noon, 1, "acme"}
 	for _, f := range []OrderFilter{
 		{}, {Shop: "acme"}, {State: StateDue}, {Name: "#1"}, {ID: 1},
-		{Shop: "acme", State: StateDue}, {Shop: "acme", Name: "#1"}, {Shop: "acme", ID: 1}, {Name: "#1", State: StateDue}, {ID: 1, State: StateDue},
+		{Shop: "acme", State: StateDue}, {Shop: "acme", Name: "#1"}, {Shop: "acme", ID: 1}, {Name: "#1", State: StateDue}, {ID: 1, State: StateDue}, {ERPRef: "SO-1"},
 	} {
 		note(s.Orders(ctx, f))
 		f.Before = before
@@ -164,6 +164,17 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.GapsSince(ctx, 0, 10))
 	note(s.RunsSince(ctx, 0, 10))
 	note(s.Stats(ctx, noon))
+	note(s.LiveGaps(ctx))
+	note(s.LiveGapKinds(ctx))
+	note(s.HealedSince(ctx, "acme", noon))
+	note(nil, s.DayOrders(ctx, "acme", noon, noon.Add(time.Hour), func(DayOrder) {}))
+	note(s.Hour(ctx, noon))
+	note(s.LastHour(ctx, noon))
+	note(s.ReportDays(ctx, "acme", "2026-11-01", "2026-11-30"))
+	for _, f := range []GapFilter{{State: Live}, {State: GapClosed}, {Kind: GapMissing, State: Live}, {Shop: "acme", OrderID: 1}} {
+		note(s.Gaps(ctx, f))
+	}
+	note(s.Runs(ctx, RunFilter{Kind: RunReconcile}))
 	note(s.PendingEvents(ctx, 10))
 	note(s.Event(ctx, 2))
 	note(s.Order(ctx, key))

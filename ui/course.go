@@ -43,7 +43,7 @@ func (v *visit) course(key store.OrderKey, gaps []store.Gap, c clock) ([]happeni
 	}
 	var all []happening
 	for i, e := range events {
-		h := heard(e, c)
+		h := eventTold(e, c)
 		if i < mostRaw && v.seesPeople() {
 			h.Body = v.rawBody(e.ID)
 		}
@@ -109,7 +109,7 @@ var topics = map[string]string{
 
 func topicText(topic string) string { return cmp.Or(topics[topic], topic) }
 
-func heard(e store.Event, c clock) happening {
+func eventTold(e store.Event, c clock) happening {
 	h := happening{at: e.ReceivedAt, At: c.at(e.ReceivedAt), What: "Shopify told: " + topicText(e.Topic), Tone: "heard",
 		Link: fmt.Sprintf("/events/%d", e.ID), LinkText: fmt.Sprintf("Message %d", e.ID), Key: fmt.Sprintf("event-%d", e.ID)}
 	if e.Source == store.SourceRefetch {

@@ -68,7 +68,7 @@ func eventsPage(v *visit) (view, error) {
 }
 
 func eventRowOf(e store.Event, c clock) eventRow {
-	r := eventRow{ID: e.ID, Path: fmt.Sprintf("/events/%d", e.ID), What: heard(e, c).What, Shop: e.Shop, Topic: short(e.Topic, 60), Size: size(e.Size), At: c.at(e.ReceivedAt), Badge: badge{"On time", "good"}}
+	r := eventRow{ID: e.ID, Path: fmt.Sprintf("/events/%d", e.ID), What: eventTold(e, c).What, Shop: e.Shop, Topic: short(e.Topic, 60), Size: size(e.Size), At: c.at(e.ReceivedAt), Badge: badge{"On time", "good"}}
 	switch lag := e.ReceivedAt.Sub(e.TriggeredAt); {
 	case e.Source == store.SourceRefetch:
 		r.Badge = badge{"Asked for", ""}

@@ -30,16 +30,11 @@ export function follow(after) {
     label.textContent = text;
     label.classList.toggle("lost", lost);
   };
-  let broken = false;
   events.onopen = () => {
     show("Live", false);
-    if (broken) changed(); // what happened meanwhile was not heard
-    broken = false;
+    changed(); // what happened since the page was made was not heard
   };
-  events.onerror = () => {
-    broken = true;
-    show("Reconnecting", true);
-  };
+  events.onerror = () => show("Reconnecting", true);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) changed(); });
   addEventListener("pagehide", () => events.close());
   addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });

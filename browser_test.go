@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+)
+
+// browser is one tab of a real Chromium.
+type browser struct {
+	testing.TB
+	ctx  context.Context
+	base string // where Gapless is
+	axe  string // the script that judges accessibility
+}
+
+// axePackage judges pages by WCAG.
+const axePackage = "axe-core@4.14.1"
+
+// newBrowser opens a tab until the end of the test. Without Chromium or axe-core
+// the test is skipped, but never in CI.
+func newBrowser(t testing.TB, base string) *browser {
+	t.Helper()
+	giveUp := t.Skipf
+	if os.Getenv("CI") == "true" {
+		giveUp = t.Fatalf
+	}
+	path := chromium()
+	if path == "" {
+		giveUp("chromium is not installed; the pages are not looked at in a real browser")
+	}
+	axe, err := axeScript()
+	if err != nil {
+		giveUp("axe-core can't be installed; the accessibility of pages is not judged: %v", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
+	ctx, end := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(end)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	t.Cleanup(func() { chromedp.Cancel(ctx) })
+	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the first context it is used with
+	return &browser{TB: t, ctx: ctx, base: base, axe: axe}
+}
+
+func chromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// axeScript is installed once into the user's cache.
+func axeScript() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	home := filepath.Join(cache, "gapless", strings.ReplaceAll(axePackage, "@", "-"))
+	file := filepath.Join(home, "node_modules", "axe-core", "axe.min.js")
+	if _, err := os.Stat(file); err != nil {
+		install := exec.Command("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--prefix", home, axePackage)
+		if out, err := install.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%w\n%s", err, out)
+		}
+	}
+	script, err := os.ReadFile(file)
+	return string(script), err
+}
+
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	require.NoError(b, chromedp.Do(ctx, actions...))
+}
+
+// look shows a page.
+func (b *browser) look(path string) {
+	b.Helper()
+	b.do(chromedp.Navigate(b.base + path))
+}
+
+// as sets the size of the screen and the system's theme.
+func (b *browser) as(width int64, theme string) {
+	b.Helper()
+	b.do(chromedp.EmulateViewport(width, 900), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		}}
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media)
+		return err
+	}))
+}
+
+func (b *browser) click(selector string) {
+	b.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (b *browser) keys(text string) {
+	b.Helper()
+	for _, key := range text {
+		b.do(chromedp.KeyEvent(string(key)))
+	}
+}
+
+func (b *browser) enter() {
+	b.Helper()
+	b.do(chromedp.KeyEvent(kb.Enter))
+}
+
+// value is what an expression comes to on the page.
+func value[T any](b *browser, expression string) (v T) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	require.NoError(b, err, expression)
+	return v
+}
+
+// sees waits until an expression is true on the page.
+func (b *browser) sees(expression string) {
+	b.Helper()
+	deadline := time.Now().Add(patience)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for ; time.Now().Before(deadline); <-again.C {
+		ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		cancel()
+		if err == nil && yes { // an error: the page is just being left
+			return
+		}
+	}
+	b.Fatalf("the page never came to %s; it shows:\n%s", expression, value[string](b, `document.body.innerText`))
+}
+
+// reads waits until the page holds a text.
+func (b *browser) reads(text string) {
+	b.Helper()
+	quoted, err := json.Marshal(text)
+	require.NoError(b, err)
+	b.sees(`document.readyState === "complete" && document.body.innerText.includes(` + string(quoted) + `)`)
+}
+
+// faultless wants no violation of WCAG and nothing that sticks out of the screen.
+func (b *browser) faultless(what string) {
+	b.Helper()
+	b.sees(`document.readyState === "complete"`)
+	wide := value[string](b, `document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll("main *, header *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join("\n") || "something" : ""`)
+	require.Empty(b, wide, "%s is wider than the screen", what)
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](b.axe+`; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.help + "\n" + v.nodes.slice(0, 3).map(n => "  " + n.html.slice(0, 200) + "\n  " + n.failureSummary).join("\n")).join("\n"))`, chromedp.EvalAwaitPromise))
+	require.NoError(b, err, what)
+	require.Empty(b, found, what)
+}
+
+// keepShot leaves a picture of the page in the folder GAPLESS_SHOTS, if it is named.
+func (b *browser) keepShot(name string) {
+	b.Helper()
+	dir := os.Getenv("GAPLESS_SHOTS")
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	require.NoError(b, err)
+	require.NoError(b, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
