@@ -31,7 +31,7 @@ needs:
 	@command -v $(GO) >/dev/null || { echo "Go is missing; install it from https://go.dev/dl"; exit 1; }
 	@missing() { \
 		$(C_WORKS) || printf 'gcc '; \
-		for tool in node npm; do command -v $$tool >/dev/null || printf '%s ' $$tool; done; \
+		for tool in node npm chromium; do command -v $$tool >/dev/null || printf '%s ' $$tool; done; \
 	}; \
 	if [ -n "$$(missing)" ]; then \
 		packages=$$(missing | sed 's/gcc/gcc libc6-dev/; s/node/nodejs/'); \
@@ -43,6 +43,8 @@ needs:
 	for tool in $$(missing); do \
 		case $$tool in \
 			gcc) echo "SKIPPED: the race detector, since gcc or libc6-dev is missing" ;; \
+			chromium) echo "SKIPPED: the walk through the pages in a real browser, since chromium is missing" ;; \
+			npm) echo "SKIPPED: the check of our GraphQL documents against Shopify's schema and of pages by axe-core, since npm is missing" ;; \
 			*)   echo "SKIPPED: the check of our GraphQL documents against Shopify's schema, since $$tool is missing" ;; \
 		esac; \
 		[ "$$CI" != true ] || { echo "CI must not skip: install $$tool"; exit 1; }; \

@@ -139,6 +139,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 	b.sees(`location.pathname === "/orders" && document.readyState === "complete"`)
 	b.keys("/")
 	b.sees(`document.activeElement.matches("main input[type=search]")`)
+	value[string](b, `document.activeElement.value = ""`) // the driver types the key all the same
 	b.keys(lost[0].Name)
 	b.enter()
 	b.sees(fmt.Sprintf(`location.pathname === "/orders/acme/%d"`, lost[0].ID))

@@ -24,8 +24,8 @@ type ear struct {
 	lines  *bufio.Scanner
 }
 
-// sentEvent is an event as it came; a comment has a name of ":".
-type sentEvent struct {
+// heard is an event as it came; a comment has a name of ":".
+type heard struct {
 	event, id string
 	data      map[string]any
 }
@@ -56,7 +56,7 @@ func (s *site) hears(header ...string) *ear {
 }
 
 // next waits for an event, or for a comment; ok is false at the end.
-func (e *ear) next() (h sentEvent, ok bool) {
+func (e *ear) next() (h heard, ok bool) {
 	e.Helper()
 	for e.lines.Scan() {
 		name, text, _ := strings.Cut(e.lines.Text(), ": ")
@@ -79,7 +79,7 @@ func (e *ear) next() (h sentEvent, ok bool) {
 }
 
 // event waits for an event, whatever comments come before it.
-func (e *ear) event() sentEvent {
+func (e *ear) event() heard {
 	e.Helper()
 	for {
 		h, ok := e.next()

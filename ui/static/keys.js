@@ -14,7 +14,7 @@ export function keys() {
     const place = Date.now() - going < 1000 ? places[e.key] : undefined;
     going = 0;
     if (place) location.assign(place);
-    else if (e.key === "/") document.querySelector("main input[type=search], #find")?.focus();
+    else if (e.key === "/") (document.querySelector("main input[type=search]") ?? document.getElementById("find"))?.focus();
     else if (e.key === "j" || e.key === "k") step(e.key === "j" ? 1 : -1);
     else if (e.key === "x") document.activeElement?.closest("tr")?.querySelector("input[type=checkbox]")?.click();
     else return;
