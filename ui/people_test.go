@@ -3,11 +3,14 @@ package ui
 import (
 	"database/sql"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"gapless/store"
 )
 
 // changes are what admins can do to people and tokens.
@@ -61,6 +64,47 @@ func TestWhoIsAddedChoosesAPasswordByTheLink(t *testing.T) {
 	newest := admin.shownOnce(admin.send("/settings/people/reset", "name", "bob"))
 	require.Equal(t, http.StatusNotFound, bob.open(newer).status, "posted twice, the last one counts")
 	require.Equal(t, http.StatusOK, bob.open(newest).status)
+}
+
+// peopleVisits are the pages of people, as an admin who logged in long ago sees
+// them; LINK stands for a one-time link's secret.
+var peopleVisits = []struct{ template, path string }{
+	{"login", "/login"}, {"setup", "/setup/LINK"}, {"account", "/settings/account"}, {"code", "/settings/account/code"},
+	{"people", "/settings/people"}, {"tokens", "/settings/tokens"}, {"audit", "/settings/audit"},
+}
+
+func TestEveryPageOfPeopleIsDrawn(t *testing.T) {
+	s := newSite(t)
+	s.member("ann", "admin")
+	link, err := s.store.AddUser(t.Context(), "bob", "viewer", "ann")
+	require.NoError(t, err)
+	_, err = s.store.AddToken(t.Context(), hostile, "viewer", hostile)
+	require.NoError(t, err)
+	b := s.visitor().logIn("ann")
+	b.withCode()
+	s.pass(store.SessionIdle - time.Minute)
+	b.open("/")
+	s.pass(store.SessionIdle - time.Minute)
+	for _, visit := range peopleVisits {
+		who := b
+		if visit.template == "login" {
+			who = s.visitor()
+		}
+		a := who.open(strings.Replace(visit.path, "LINK", link, 1))
+		require.Equal(t, http.StatusOK, a.status, visit.path)
+		require.Contains(t, a.body, "</html>")
+		require.NotContains(t, a.body, "<script>alert", visit.path)
+		require.NotContains(t, a.body, "ZgotmplZ", visit.path)
+		require.NotRegexp(t, inline, stripped(a.body), visit.path)
+		seen := map[string]bool{}
+		for _, id := range duplicates.FindAllStringSubmatch(a.body, -1) {
+			require.False(t, seen[id[1]], "%s: id %s twice", visit.path, id[1])
+			seen[id[1]] = true
+		}
+		for _, field := range regexp.MustCompile(`<(?:input|select)[^>]* id="([^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+			require.Contains(t, a.body, `for="`+field[1]+`"`, "%s: a field without a label", visit.path)
+		}
+	}
 }
 
 func TestFormsPostedTwiceDoNoHarm(t *testing.T) {
