@@ -109,6 +109,7 @@ func TestTheStreamTellsWhatChanges(t *testing.T) {
 	h := e.event()
 	require.Equal(t, "order", h.event)
 	require.Equal(t, []any{"acme", "#993", "due", "intake", "new"}, []any{h.data["shop"], h.data["name"], h.data["state"], h.data["step"], h.data["outcome"]})
+	require.Equal(t, "2026-11-23T09:00:00Z", h.data["at"])
 
 	s.lose(store.GapMissing, "erp_lost", key)
 	h = e.event()
