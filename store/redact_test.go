@@ -288,12 +288,13 @@ func TestARedactionThatIsCutOffAnywhereGoesOnWhereItWas(t *testing.T) {
 			}
 			r.EventID = appended(t, s, "request").ID
 
-			var copies []string                                                 // of each commit
-			require.NoError(t, s.writer.apply(t.Context(), 0, func(*tx) error { // in the writer, which alone reads it
-				s.writer.committed = func(Topic) { copies = append(copies, crash(t, s)) }
-				return nil
-			}))
+			var copies []string
+			afterEachCommit := func(do func(Topic)) { // set in the writer, which alone reads it
+				require.NoError(t, s.writer.apply(t.Context(), 0, func(*tx) error { s.writer.committed = do; return nil }))
+			}
+			afterEachCommit(func(Topic) { copies = append(copies, crash(t, s)) })
 			redact(t, s, r)
+			afterEachCommit(s.wake)
 			require.Greater(t, len(copies), orders/redactSlice+1)
 
 			for i, path := range copies[1 : len(copies)-1] { // before the first nothing has begun, with the last all is done
