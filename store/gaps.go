@@ -319,7 +319,9 @@ func (f GapFilter) query() (string, []any) {
 	if f.Before != 0 {
 		w.and("g.id < ?", f.Before)
 	}
-	return w.list(`SELECT `+gapColumns+fromGaps, "g.id DESC", f.Limit)
+	// Which ones are told by narrow indexes, before anything else of them is read.
+	chosen, args := w.list(`SELECT g.id FROM gaps g`, "g.id DESC", f.Limit)
+	return `SELECT ` + gapColumns + fromGaps + ` WHERE g.id IN (` + chosen + `) ORDER BY g.id DESC`, args
 }
 
 func (s *Store) gaps(ctx context.Context, query string, args ...any) ([]Gap, error) {
