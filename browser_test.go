@@ -159,18 +159,27 @@ func (b *browser) reads(text string) {
 	b.sees(`document.readyState === "complete" && document.body.innerText.includes(` + string(quoted) + `)`)
 }
 
-// faultless wants no violation of WCAG and nothing that sticks out of the screen.
-func (b *browser) faultless(what string) {
+// faults are what is wrong with the page: violations of WCAG, and what sticks
+// out of the screen.
+func (b *browser) faults() string {
 	b.Helper()
 	b.sees(`document.readyState === "complete"`)
-	wide := value[string](b, `document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll("main *, header *")].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join("\n") || "something" : ""`)
-	require.Empty(b, wide, "%s is wider than the screen", what)
+	if wide := value[string](b, tooWide); wide != "" {
+		return "wider than the screen: " + wide
+	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](b.axe+`; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.help + "\n" + v.nodes.slice(0, 3).map(n => "  " + n.html.slice(0, 200) + "\n  " + n.failureSummary).join("\n")).join("\n"))`, chromedp.EvalAwaitPromise))
-	require.NoError(b, err, what)
-	require.Empty(b, found, what)
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[string](b.axe+judge, chromedp.EvalAwaitPromise))
+	require.NoError(b, err)
+	return found
 }
+
+const (
+	tooWide = `document.documentElement.scrollWidth <= innerWidth ? "" : [...document.querySelectorAll("main *, header *")]
+		.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join("\n") || "something"`
+	judge = `; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.help + "\n" +
+		v.nodes.slice(0, 3).map(n => "  " + n.html.slice(0, 200) + "\n  " + n.failureSummary).join("\n")).join("\n"))`
+)
 
 // keepShot leaves a picture of the page in the folder GAPLESS_SHOTS, if it is named.
 func (b *browser) keepShot(name string) {

@@ -30,6 +30,9 @@ func BenchmarkPages(b *testing.B) {
 	crowd(b, path)
 	s.store = openAt(b, path)
 	defer s.store.Close()
+	require.NoError(b, s.store.ApplyIntake(b.Context(), store.Intake{At: epoch, Through: 3_000_000, Orders: []store.Wanted{{ERP: "books", Order: store.Order{
+		OrderKey: store.OrderKey{Shop: "acme", ID: 500_000}, Name: "#500000", Version: "v2", Currency: "EUR", Total: "1.00", CreatedAt: epoch, UpdatedAt: epoch, Content: []byte(`{}`),
+	}}}}))
 	s.ui = New(Options{Store: s.store, Actions: s.actions, Shops: []string{"acme"}, Open: true, Now: func() time.Time { return epoch }})
 	for _, path := range []string{
 		"/", "/gaps", "/gaps?state=closed", "/gaps/5", "/orders", "/orders?state=delivered", "/orders?state=parked", "/orders?state=moving", "/orders?q=%23999999", "/orders?q=SO-12345",
