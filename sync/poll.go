@@ -59,7 +59,9 @@ func (e *Engine) Poll(ctx context.Context, name string) (PollResult, error) {
 	return result, nil
 }
 
-// pollSlice polls one window and moves the cursor to the newest change in it.
+// pollSlice polls one window and moves the cursor to the newest change in it. A
+// head may tell of a later one, which the index does not know yet: what else
+// changed between the window's end and that was not asked for.
 func (e *Engine) pollSlice(ctx context.Context, name string, from, to, newest time.Time) (PollResult, error) {
 	result := PollResult{From: from, To: to, Newest: newest}
 	var newer []store.Refetch
@@ -68,7 +70,7 @@ func (e *Engine) pollSlice(ctx context.Context, name string, from, to, newest ti
 		newer = append(newer, found...)
 		result.Seen += len(page)
 		for _, head := range page {
-			if head.UpdatedAt.After(result.Newest) {
+			if head.UpdatedAt.After(result.Newest) && head.UpdatedAt.Before(to) {
 				result.Newest = head.UpdatedAt
 			}
 		}
