@@ -231,7 +231,7 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 		return a.absent()
 	case len(live) == 1 && a.holds(live[0]):
 		return a.delivered(live[0].ID, amountText(live[0].Total))
-	case a.newerThere(found) != "" && a.rule == nil:
+	case a.newerThere(found) != "":
 		return a.behind(a.newerThere(found))
 	}
 	a.doc.Exists = true
