@@ -15,7 +15,7 @@ import (
 )
 
 // mostOrders bounds a world, for the sake of speed.
-const mostOrders = 5
+const mostOrders = 4
 
 // acts are what people do, and chance, each with its weight.
 var acts = []struct {

@@ -24,6 +24,7 @@ type mall struct {
 	name     string
 	shop     *shopifytest.Shop
 	client   *shopify.Client
+	zone     *time.Location
 	oracle   *shopify.Client // asks past all trouble
 	told     map[int64]newest
 	couriers int       // webhooks under way
@@ -34,12 +35,12 @@ const webhookURI = "https://gapless.example.com/webhooks/shopify"
 
 func openMall(w *world, i int) *mall {
 	m := &mall{name: []string{"acme", "beta"}[i], told: map[int64]newest{}}
-	zone, err := time.LoadLocation("America/New_York")
-	if err != nil {
+	var err error
+	if m.zone, err = time.LoadLocation("America/New_York"); err != nil {
 		panic(err)
 	}
 	m.shop = shopifytest.New(shopifytest.Options{
-		Seed: w.seed, Domain: m.name + ".myshopify.com", Zone: zone, Now: func() time.Time { return w.now },
+		Seed: w.seed, Domain: m.name + ".myshopify.com", Zone: m.zone, Now: func() time.Time { return w.now },
 		IndexLag: w.mix.indexLag, BucketSize: 2000, RestoreRate: 200, WebhookSecret: secret, Faults: w.mix.hooks, KeepLog: 1,
 		Client: &http.Client{Transport: (*street)(m), Timeout: time.Hour}, // the street gives up by the world's clock
 		Observer: func(e shopifytest.Event) {

@@ -70,7 +70,7 @@ func drawMix(r *rand.Rand) mix {
 	m := mix{
 		start: one(r, starts).Add(-time.Duration(r.Int64N(int64(2 * time.Hour)))),
 		span:  one(r, []time.Duration{20 * time.Minute, time.Hour, 3 * time.Hour}),
-		acts:  12 + r.IntN(18),
+		acts:  8 + r.IntN(16),
 		tier:  one(r, []erp.Tier{erp.TierA, erp.TierB, erp.TierB, erp.TierC}),
 		rules: one(r, [][]int{nil, nil, {0}, {1}, {0, 1}, {2}, {3}}),
 		shops: one(r, []int{1, 1, 1, 1, 2}), webhooks: r.IntN(8) > 0,

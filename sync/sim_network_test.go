@@ -51,7 +51,7 @@ var troublesAsking = []trouble{
 	{name: "cut", ends: broken},
 	{name: "cut in the answer", effect: atOnce, ends: broken},
 	{name: "429", status: 429, header: "7"},
-	{name: "429 for hours", status: 429, header: "7200"},
+	{name: "429 for hours", status: 429, header: "20000"},
 	{name: "500", status: 500, body: html},
 	{name: "503", status: 503, header: "7", body: "down for maintenance"},
 	{name: "html", status: 200, body: html},
@@ -119,6 +119,7 @@ func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	f := l.befalls(step, changes)
 	answer, err := l.carry(t, r, body, f)
+	t.refused = t.refused || err == nil && answer.StatusCode == http.StatusUnprocessableEntity
 	l.note("%s: %s %s: %s%s", t.name, step, r.URL.Path, f.name, outcomeOf(answer, err))
 	t.reach(step, true)
 	return answer, err

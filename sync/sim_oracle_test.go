@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"gapless/erp"
 	"gapless/erp/erptest"
 	"gapless/store"
 )
@@ -27,11 +28,12 @@ func newMemory() memory {
 // answered is called when the door writes a status.
 func (w *world) answered(r *http.Request, status int) {
 	if status/100 == 2 {
-		w.acknowledged[r.Header.Get("X-Shopify-Webhook-Id")] = true
+		shop, _, _ := strings.Cut(r.Header.Get("X-Shopify-Shop-Domain"), ".")
+		w.acknowledged[shop+" "+r.Header.Get("X-Shopify-Webhook-Id")] = true
 	}
 }
 
-// durable holds invariant 1: what was answered with 2xx is in the store.
+// durable holds invariant 1: what was answered with 2xx is in the store, once.
 func (w *world) durable() {
 	events, err := w.proc.store.Events(context.Background(), store.EventFilter{Limit: 100_000})
 	if err != nil {
@@ -39,7 +41,12 @@ func (w *world) durable() {
 	}
 	stored := map[string]bool{}
 	for _, e := range events {
-		stored[e.WebhookID] = true
+		if id := e.Shop + " " + e.WebhookID; e.WebhookID != "" {
+			if stored[id] {
+				w.fail("1: webhook %s is stored twice", id)
+			}
+			stored[id] = true
+		}
 	}
 	for id := range w.acknowledged {
 		if !stored[id] {
@@ -64,10 +71,20 @@ func (t *task) observe(step string) {
 	case step != "Settle":
 	case t.before.Token == t.claim.Token:
 		t.settled = true
+		t.parksForGood(t.delivery())
 	default:
 		if now := t.delivery(); now != t.before {
 			t.fail("7: an attempt whose token is no longer current changed the delivery of %s from %+v to %+v", t.reference(), t.before, now)
 		}
+	}
+}
+
+// parksForGood holds invariant 6: only what a person must decide parks. What
+// passes by itself is tried again, for ever.
+func (t *task) parksForGood(d store.Delivery) {
+	live := len(t.books.ledger.Live(t.reference()))
+	if d.State == store.StateParked && d.Rule == "" && !t.refused && t.mix.tier != erp.TierC && live < 2 && !strings.Contains(d.Reason, "newer version") {
+		t.fail("6: %s is parked for something that passes: %s", t.reference(), d.Reason)
 	}
 }
 

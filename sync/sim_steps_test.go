@@ -76,7 +76,9 @@ func (p *process) deliver(t *task) time.Duration {
 		l.running++
 		attempt := p.spawn(p, "attempt", func(t *task) { l.attempt(p.calls, p.stop, c) }, func() {
 			l.running--
-			p.changed("Settle")
+			if open, _ := l.circuit.state(); !open.IsZero() { // it waits for its probe
+				p.changed("Settle")
+			}
 		})
 		attempt.claim, attempt.disturbed = &c, t.disturbed // since the clock was read
 		p.takesBack.due(p.between(10*time.Second, time.Minute))

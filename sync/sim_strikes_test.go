@@ -29,6 +29,7 @@ type deeds struct {
 	disturbed bool         // it was paused or the clock jumped: its lease may be over
 	before    store.Delivery
 	settled   bool
+	refused   bool // the ERP has said no to its document
 }
 
 // reach is called by a task at each of its steps, before and after. Here the
@@ -37,6 +38,7 @@ func (t *task) reach(step string, after bool) {
 	if t.dying {
 		return
 	}
+	t.taken[step]++
 	what := t.struck(step, after)
 	if what != "" {
 		t.meets(what, moment(step, after))

@@ -38,6 +38,7 @@ type world struct {
 
 	trace
 	met     map[pair]int
+	taken   map[string]int // steps
 	failure string
 }
 
@@ -51,7 +52,7 @@ const (
 func newWorld(seed uint64, dir string) *world {
 	w := &world{
 		seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), dir: dir,
-		back: make(chan struct{}), met: map[pair]int{}, memory: newMemory(), people: people{looked: map[string]int{}, unverified: map[string]bool{}}, trace: newTrace(),
+		back: make(chan struct{}), met: map[pair]int{}, taken: map[string]int{}, memory: newMemory(), people: people{looked: map[string]int{}, unverified: map[string]bool{}}, trace: newTrace(),
 	}
 	w.mix = drawMix(w.rand)
 	w.now = w.mix.start
@@ -72,7 +73,10 @@ func (w *world) live() {
 	for range w.mix.acts {
 		w.in(w.upTo(w.mix.span), w.act)
 	}
-	w.until(chaos, func() bool { return w.loops() })
+	w.until(chaos, w.loops)
+	if zone := w.shops[0].zone; w.mix.start.In(zone).IsDST() != w.now.In(zone).IsDST() {
+		w.meets("a night in which clocks change", "any")
+	}
 	w.calmDown()
 	if w.failure == "" && !w.until(w.now.Add(calmTime), w.converged) && w.failure == "" {
 		w.fail("13: not converged within %s: %s", calmTime, w.unrest())
