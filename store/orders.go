@@ -269,14 +269,9 @@ func (s *Store) Order(ctx context.Context, k OrderKey) (Order, error) {
 // Known returns what is stored of the orders named, without content. Orders
 // that are not stored are not in the map.
 func (s *Store) Known(ctx context.Context, keys []OrderKey) (map[OrderKey]Order, error) {
-	stmt, err := s.readers.PrepareContext(ctx, `SELECT `+orderColumns+` FROM orders o WHERE o.shop = $1 AND o.id = $2`)
-	if err != nil {
-		return nil, err
-	}
-	defer stmt.Close()
 	known := make(map[OrderKey]Order, len(keys))
 	for _, k := range keys {
-		o, err := scanOrder(stmt.QueryRowContext(ctx, k.Shop, k.ID).Scan)
+		o, err := scanOrder(s.readers.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders o WHERE o.shop = $1 AND o.id = $2`, k.Shop, k.ID).Scan)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
