@@ -20,8 +20,8 @@ func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
 // simSteps are the steps of Gapless's process: what it writes, and whom it asks.
 // A step that is taken and not named here fails the run.
 var simSteps = []string{
-	"Append", "AppendAnswer", "ApplyIntake", "AskAgain", "Begin", "Claim", "DropRefetch", "ForgetBodies", "KeepOutcome", "Polled",
-	"PostponeRefetch", "Recover", "Replay", "Settle", "Subscribed",
+	"Append", "AppendAnswer", "ApplyIntake", "AskAgain", "Began", "Begin", "CauseOfGap", "Claim", "CloseGap", "DropRefetch", "ForgetBodies", "FoundGaps",
+	"KeepOutcome", "PollAgainFrom", "Polled", "PostponeRefetch", "Recover", "Replay", "Settle", "StopRuns", "Subscribed",
 	"erp GET", "erp POST", "erp PUT",
 	"shop Order", "shop OrderLines", "shop OrdersPage", "shop Refunds",
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",

@@ -88,11 +88,11 @@ func (m *mall) RoundTrip(r *http.Request) (*http.Response, error) {
 	return m.route.RoundTrip(r)
 }
 
-var operation = regexp.MustCompile(`(query|mutation) (\w+)`)
+var askedFor = regexp.MustCompile(`(query|mutation) (\w+)`)
 
-// shopifyCall names a request to a shop by its GraphQL operation.
+// shopifyCall names a request to a shop by its GraphQL askedFor.
 func shopifyCall(_ *http.Request, body []byte) (step string, changes bool) {
-	found := operation.FindSubmatch(body)
+	found := askedFor.FindSubmatch(body)
 	if found == nil {
 		return "shop", false
 	}
