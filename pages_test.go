@@ -102,6 +102,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 	b.reads("Sends this to the ERP")
 	b.sees(`document.querySelector(".code figcaption").innerText.includes("/orders/acme-") && document.querySelector(".code code").textContent.includes('"lines"')`)
 	require.Equal(t, 5, live(), "a preview changes nothing")
+	assert.Empty(t, b.faults(), "a preview with calls")
 	b.click(`form[action="/replay"] .button.main`)
 	b.reads("Started: 1 gap.")
 	value[int](b, `window.sameVisit = 1`)
