@@ -65,6 +65,7 @@ type commands struct {
 	Replay    replayCommand    `cmd:"" help:"Verify orders in the ERP and send them again where needed; mend gaps."`
 	Report    reportCommand    `cmd:"" help:"Print the daily report: does everything add up?"`
 	Backfill  backfillCommand  `cmd:"" help:"Bring in orders of the past, from a day on."`
+	User      userCommand      `cmd:"" help:"Add, list, reset and remove people who log in."`
 	Token     tokenCommand     `cmd:"" help:"Add, list and remove API tokens."`
 	Backup    backupCommand    `cmd:"" help:"Write a consistent, verified copy of a running store."`
 	Restore   restoreCommand   `cmd:"" help:"Put a backup in the store's place."`

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -277,4 +279,78 @@ func TestWebhooksTakenWhileStoppingAreKept(t *testing.T) {
 	var events int
 	query(w, &events, `SELECT count(DISTINCT webhook_id) FROM events WHERE source = 'webhook'`)
 	require.GreaterOrEqual(t, events, kept, "answered with 200, but not kept")
+}
+
+// Nobody is there at first: the start prints the link by which the first admin
+// is made, anew at each start, until it was used.
+func TestTheFirstAdminComesByTheLinkThatTheStartPrints(t *testing.T) {
+	w := newWorld(t, setup{})
+	link := func(r *run) string {
+		found := regexp.MustCompile(`Make the first admin here, within 24 hours: http://\S+(/setup/\S+)`).FindStringSubmatch(r.log.String())
+		if found == nil {
+			return ""
+		}
+		return found[1]
+	}
+	r := w.serve()
+	w.eventually(w.subscribed)
+	old := link(r)
+	r.stop()
+	r = w.serve()
+	require.NotEqual(t, old, link(r))
+	require.Equal(t, 404, w.get(old, "", nil))
+	form := url.Values{"name": {"ann"}, "password": {"four words in a row"}, "again": {"four words in a row"}}
+	w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	resp, err := w.http.PostForm("http://"+w.address+link(r), form)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 303, resp.StatusCode)
+	cookie := resp.Cookies()[0]
+	require.Contains(t, w.gapless("user", "list"), "ann   admin  password")
+	r.stop()
+
+	r = w.serve()
+	require.Empty(t, link(r), "there is an admin")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+w.address+"/api/v1/stats", nil)
+	require.NoError(t, err)
+	req.AddCookie(cookie)
+	resp, err = w.http.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 200, resp.StatusCode, "a restart logs nobody out")
+	require.NotContains(t, r.log.String(), cookie.Value)
+	r.stop()
+}
+
+func TestPeopleFromTheCommandLine(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.serve()
+	link := w.gapless("user", "add", "Bob@Example.com", "--role", "operator")
+	require.Regexp(t, `^http://127\.0\.0\.1:\d+/setup/\S{43}\n$`, link)
+	opens := func(link string) int {
+		return w.get(strings.TrimPrefix(strings.TrimSpace(link), "http://"+w.address), "", nil)
+	}
+	require.Equal(t, 200, opens(link))
+	reset := w.gapless("user", "reset", "bob@example.com")
+	require.Equal(t, 404, opens(link), "the newer one counts")
+	require.Equal(t, 200, opens(reset))
+	require.Contains(t, w.gapless("user", "list"), "bob@example.com  operator  no password yet  -")
+	for _, c := range []struct {
+		code int
+		says string
+		args []string
+	}{
+		{1, "already", []string{"user", "add", "BOB@example.com"}},
+		{2, "a name has", []string{"user", "add", "no spaces"}},
+		{2, "emperor", []string{"user", "add", "kim", "--role", "emperor"}},
+		{1, "kim", []string{"user", "reset", "kim"}},
+		{1, "kim", []string{"user", "remove", "kim"}},
+	} {
+		code, stdout, stderr := w.try(c.args...)
+		require.Equal(t, c.code, code, stderr)
+		require.Empty(t, stdout)
+		require.Contains(t, oneSentence(t, stderr), c.says)
+	}
+	w.gapless("user", "remove", "bob@example.com")
+	require.NotContains(t, w.gapless("user", "list"), "bob")
 }

@@ -103,7 +103,7 @@ func TestReconcileFindsLostOrdersAndHasThemMended(t *testing.T) {
 	require.Contains(t, said, "acme: NOT BALANCED\n")
 	require.Contains(t, said, "7 orders in Shopify = 5 in the ERP + 0 cancelled + 0 excluded + 0 pending + 0 parked + 2 missing\n")
 	require.Regexp(t, `\d+: Missing in the ERP, open, for \d+ s \(gap \d+ of acme\)\n +why:  no webhook told of it: Shopify lists #1007`, said)
-	require.Regexp(t, `next: waits for a replay`, said)
+	require.Regexp(t, `next: the next comparison brings it into the ERP; a replay does so at once`, said)
 	require.Len(t, w.erp.All(), 5, "to look changes nothing")
 
 	said, _ = w.reconciles(3)

@@ -24,7 +24,7 @@ func (cmd tokenAdd) Run(ctx context.Context, p *Program, c *commands) error {
 		return err
 	}
 	defer db.Close()
-	secret, err := db.AddToken(ctx, cmd.Name, cmd.Scope)
+	secret, err := db.AddToken(ctx, cmd.Name, cmd.Scope, byCommand)
 	if err != nil {
 		return err
 	}
@@ -64,5 +64,5 @@ func (cmd tokenRemove) Run(ctx context.Context, p *Program, c *commands) error {
 		return err
 	}
 	defer db.Close()
-	return db.RemoveToken(ctx, cmd.Name)
+	return db.RemoveToken(ctx, cmd.Name, byCommand)
 }

@@ -39,11 +39,12 @@ func (s *Store) OrdersSince(ctx context.Context, decision int64, limit int) (all
 		var c OrderChange
 		var at int64
 		err := scan(&c.ID, &c.Shop, &c.OrderKey.ID, &c.Name, &c.Version, &c.ERP, &c.State, &c.Step, &c.Outcome, &at)
-		c.At, all = timeOf(at), append(all, c)
+		c.At = timeOf(at)
+		all = append(all, c)
 		return err
-	}, `SELECT c.id, c.shop, c.order_id, coalesce(o.name, ''), coalesce(o.version, ''), coalesce(d.erp, ''), coalesce(d.state, ''), c.step, c.outcome, c.at
-		FROM decisions c LEFT JOIN orders o ON o.shop = c.shop AND o.id = c.order_id LEFT JOIN deliveries d ON d.shop = c.shop AND d.order_id = c.order_id
-		WHERE c.id > $1 ORDER BY c.id LIMIT $2`, decision, limit)
+	}, `SELECT n.id, n.shop, n.order_id, coalesce(o.name, ''), coalesce(o.version, ''), coalesce(d.erp, ''), coalesce(d.state, ''), n.step, n.outcome, n.at
+		FROM decisions n LEFT JOIN orders o ON o.shop = n.shop AND o.id = n.order_id LEFT JOIN deliveries d ON d.shop = n.shop AND d.order_id = n.order_id
+		WHERE n.id > $1 ORDER BY n.id LIMIT $2`, decision, limit)
 	return all, err
 }
 
@@ -85,7 +86,8 @@ func (s *Store) calls(ctx context.Context, query string, args ...any) (all []Cal
 		var c CallChange
 		var at int64
 		err := scan(&c.ID, &c.Shop, &c.OrderKey.ID, &c.ERP, &c.Name, &c.Action, &c.Version, &c.Result, &c.State, &at)
-		c.At, all = timeOf(at), append(all, c)
+		c.At = timeOf(at)
+		all = append(all, c)
 		return err
 	}, query, args...)
 	return all, err
@@ -111,7 +113,8 @@ func (s *Store) GapsSince(ctx context.Context, step int64, limit int) (all []Gap
 		var c GapChange
 		var at int64
 		err := scan(&c.ID, &c.GapID, &c.Shop, &c.OrderKey.ID, &c.Name, &c.ERP, &c.Kind, &c.Cause, &c.State, &c.Step, &at)
-		c.At, all = timeOf(at), append(all, c)
+		c.At = timeOf(at)
+		all = append(all, c)
 		return err
 	}, `SELECT p.id, g.id, g.shop, g.order_id, coalesce(o.name, ''), g.erp, g.kind, g.cause, g.state, p.step, p.at
 		FROM gap_steps p JOIN gaps g ON g.id = p.gap_id LEFT JOIN orders o ON o.shop = g.shop AND o.id = g.order_id

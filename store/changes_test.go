@@ -27,12 +27,13 @@ func TestWhatHappenedIsToldFromAMarkOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, orders, 2)
 	require.Equal(t, []any{"#1", "books", StateSending, "new"}, []any{orders[0].Name, orders[0].ERP, orders[0].State, orders[0].Outcome})
+	require.Equal(t, noon, orders[0].At)
 	require.Empty(t, orders[1].Name, "not about an order")
 
 	calls, err := s.CallsSince(t.Context(), before.Attempt, 10)
 	require.NoError(t, err)
 	require.Len(t, calls, 1)
-	require.Equal(t, []any{a.ID, "#1", "", StateSending}, []any{calls[0].ID, calls[0].Name, calls[0].Result, calls[0].State})
+	require.Equal(t, []any{a.ID, "#1", "", StateSending, a.StartedAt}, []any{calls[0].ID, calls[0].Name, calls[0].Result, calls[0].State, calls[0].At})
 	r := settle(c, StateDelivered)
 	r.AttemptID, r.Outcome = a.ID, &Outcome{Result: "created"}
 	require.NoError(t, s.Settle(t.Context(), r))
@@ -46,6 +47,7 @@ func TestWhatHappenedIsToldFromAMarkOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, gaps, 1)
 	require.Equal(t, []any{"#1", GapMissing, "erp_lost", GapOpen, "opened"}, []any{gaps[0].Name, gaps[0].Kind, gaps[0].Cause, gaps[0].State, gaps[0].Step})
+	require.Equal(t, noon, gaps[0].At)
 	runs, err := s.RunsSince(t.Context(), before.Run, 10)
 	require.NoError(t, err)
 	require.Equal(t, run.ID, runs[0].ID)

@@ -39,7 +39,7 @@ func (s *Store) LiveGapKinds(ctx context.Context) (all []GapCount, err error) {
 // HealedSince counts the gaps of a shop that were first seen since a moment and
 // are closed.
 func (s *Store) HealedSince(ctx context.Context, shop string, since time.Time) (n int64, err error) {
-	err = s.readers.QueryRowContext(ctx, `SELECT count(*) FROM gaps WHERE shop = $1 AND first_seen >= $2 AND state = 'closed'`, shop, micros(since)).Scan(&n)
+	err = s.readers.QueryRowContext(ctx, `SELECT count(*) FROM gaps WHERE +shop = $1 AND first_seen >= $2 AND +state = 'closed'`, shop, micros(since)).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count healed gaps: %w", err)
 	}

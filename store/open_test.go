@@ -21,7 +21,7 @@ func TestOneProcessOwnsADatabaseAndGuestsMayLook(t *testing.T) {
 	events, err := guest.PendingEvents(t.Context(), 10)
 	require.NoError(t, err)
 	require.Len(t, events, 1)
-	_, err = guest.AddToken(t.Context(), "ops", "viewer")
+	_, err = guest.AddToken(t.Context(), "ops", "viewer", "ann")
 	require.NoError(t, err, "a guest may ask for small changes")
 	stop(t, guest)
 

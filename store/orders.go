@@ -158,8 +158,8 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 	}
 	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, claimed, held, held_body, verify, present, token, lease_until,
 			sent_at, sent, ghost, ghost_at, tries, next_at, since, seen_at, changed_at, reason, field, hint, rule, erp_ref, erp_total, background)
-		SELECT $1, $2, $3, 'due', $4, '', '', '', past.at > 0, 0, '', 0, past.at, past.sent, past.sent, past.at, 0, $5, $5,
-			(SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7 FROM (`+copied+`) past WHERE true
+		SELECT $1, $2, $3, 'due', $4, '', '', '', copied.at > 0, 0, '', 0, copied.at, copied.sent, copied.sent, copied.at, 0, $5, $5,
+			(SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7 FROM (`+copied+`) copied WHERE true
 		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted, background = excluded.background,
 			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.since ELSE since END,
 			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,

@@ -48,6 +48,8 @@ func TestTheSameRunIsNotUnderWayTwice(t *testing.T) {
 	r := began(t, s, RunReconcile)
 	again := Run{Shop: "acme", Kind: RunReconcile, From: r.From, To: r.To}
 	require.ErrorIs(t, s.BeginRun(t.Context(), &again), ErrRunning)
+	twice := Run{Shop: "acme", Kind: RunReconcile, By: r.By, From: r.From.Add(time.Second), To: r.To.Add(time.Second)}
+	require.ErrorIs(t, s.BeginRun(t.Context(), &twice), ErrRunning, "somebody asks again a moment later")
 	for name, other := range map[string]Run{
 		"of another shop":   {Shop: "beta", Kind: RunReconcile, From: r.From, To: r.To},
 		"of another kind":   {Shop: "acme", Kind: RunDeep, From: r.From, To: r.To},

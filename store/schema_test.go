@@ -17,8 +17,13 @@ func TestWhatWasHeardAndDoneIsNeverChangedOrDeleted(t *testing.T) {
 	require.NoError(t, s.KeepOutcome(t.Context(), a.ID, Outcome{Result: "found", EndedAt: noon}))
 	noted(t, s, missing(1))
 
+	require.NoError(t, s.Audit(t.Context(), AuditEntry{Who: "ann", What: "replay"}))
+
 	other := second(t, s.path)
 	for _, statement := range []string{
+		`UPDATE audit SET who = 'else'`,
+		`DELETE FROM audit`,
+		`INSERT OR REPLACE INTO audit SELECT * FROM audit`,
 		`UPDATE events SET shop = 'else'`,
 		`DELETE FROM events`,
 		`INSERT OR REPLACE INTO events SELECT * FROM events`,

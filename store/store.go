@@ -178,8 +178,11 @@ func sameSchema(ctx context.Context, db *sql.DB, steps []migration) error {
 // beginFromCopy notes when a restored copy was first started from: orders that
 // are placed later can't be in the ERP yet, so they need no look-up. For all
 // others a call may have left that the copy does not know of, up to this moment.
+// Sessions and links that have ended since would live again, so all of them end.
 func (s *Store) beginFromCopy(ctx context.Context) error {
-	_, err := s.control.ExecContext(ctx, `UPDATE deliveries SET sent_at = $1, sent = 'not known', ghost = 'not known', ghost_at = $1
+	_, err := s.control.ExecContext(ctx, `DELETE FROM sessions WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
+		DELETE FROM links WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
+		UPDATE deliveries SET sent_at = $1, sent = 'not known', ghost = 'not known', ghost_at = $1
 			WHERE EXISTS (SELECT 1 FROM meta WHERE key = 'verify_first' AND value = 'yes');
 		UPDATE meta SET value = CAST($1 AS TEXT) WHERE key = 'verify_first' AND value = 'yes'`, micros(s.now()))
 	return err

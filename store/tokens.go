@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -20,30 +17,33 @@ type Token struct {
 	CreatedAt time.Time
 }
 
-// AddToken makes a token and returns it in clear, for its owner alone.
-func (s *Store) AddToken(ctx context.Context, name, scope string) (secret string, err error) {
-	random := make([]byte, 32)
-	rand.Read(random) // never fails
-	secret = "gapless_" + base64.RawURLEncoding.EncodeToString(random)
-	hash := sha256.Sum256([]byte(secret))
+// AddToken makes a token at somebody's word and returns it in clear, for its
+// owner alone.
+func (s *Store) AddToken(ctx context.Context, name, scope, by string) (secret string, err error) {
+	secret, hash := newSecret("gapless_")
 	err = s.writer.apply(ctx, 0, func(t *tx) error {
 		n, err := t.changed(`INSERT INTO tokens (name, scope, hash, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO NOTHING`,
-			name, scope, hash[:], micros(s.now()))
+			name, scope, hash, micros(s.now()))
 		if err == nil && n == 0 {
-			err = fmt.Errorf("there is a token named %q already; remove it first or choose another name", name)
+			err = Declined(fmt.Sprintf("there is a token named %q already; remove it first or choose another name", name))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.audit(t, by, "token added", name, "scope "+scope)
 	})
-	return secret, err
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
 }
 
 // FindToken returns the token with this secret, or ErrNotFound. Looking up a
 // hash tells a guesser nothing about how near the guess was.
 func (s *Store) FindToken(ctx context.Context, secret string) (Token, error) {
-	hash := sha256.Sum256([]byte(secret))
 	var t Token
 	var created int64
-	err := s.readers.QueryRowContext(ctx, `SELECT id, name, scope, created_at FROM tokens WHERE hash = $1`, hash[:]).Scan(&t.ID, &t.Name, &t.Scope, &created)
+	err := s.readers.QueryRowContext(ctx, `SELECT id, name, scope, created_at FROM tokens WHERE hash = $1`, hashed(secret)).Scan(&t.ID, &t.Name, &t.Scope, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return t, fmt.Errorf("token: %w", ErrNotFound)
 	}
@@ -72,12 +72,15 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 }
 
 // RemoveToken ends a token, or returns ErrNotFound.
-func (s *Store) RemoveToken(ctx context.Context, name string) error {
+func (s *Store) RemoveToken(ctx context.Context, name, by string) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
 		n, err := t.changed(`DELETE FROM tokens WHERE name = $1`, name)
 		if err == nil && n == 0 {
 			err = fmt.Errorf("token %q: %w", name, ErrNotFound)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.audit(t, by, "token removed", name, "")
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 func TestATokenIsShownOnceAndKeptAsAHash(t *testing.T) {
 	s := open(t)
-	secret, err := s.AddToken(t.Context(), "ops", "operator")
+	secret, err := s.AddToken(t.Context(), "ops", "operator", "ann")
 	require.NoError(t, err)
 	found, err := s.FindToken(t.Context(), secret)
 	require.NoError(t, err)
@@ -29,7 +29,7 @@ func TestTokensAreListedByNameAndEndWhenRemoved(t *testing.T) {
 	s := open(t)
 	secrets := map[string]string{}
 	for _, name := range []string{"b", "a"} {
-		secret, err := s.AddToken(t.Context(), name, "viewer")
+		secret, err := s.AddToken(t.Context(), name, "viewer", "ann")
 		require.NoError(t, err)
 		secrets[name] = secret
 	}
@@ -39,20 +39,20 @@ func TestTokensAreListedByNameAndEndWhenRemoved(t *testing.T) {
 	require.Len(t, all, 2)
 	require.Equal(t, "a", all[0].Name)
 
-	require.NoError(t, s.RemoveToken(t.Context(), "a"))
+	require.NoError(t, s.RemoveToken(t.Context(), "a", "ann"))
 	_, err = s.FindToken(t.Context(), secrets["a"])
 	require.ErrorIs(t, err, ErrNotFound)
 	_, err = s.FindToken(t.Context(), secrets["b"])
 	require.NoError(t, err)
-	require.ErrorIs(t, s.RemoveToken(t.Context(), "a"), ErrNotFound)
+	require.ErrorIs(t, s.RemoveToken(t.Context(), "a", "ann"), ErrNotFound)
 }
 
 func TestATokenNeedsANameOfItsOwnAndAScopeThatExists(t *testing.T) {
 	s := open(t)
-	_, err := s.AddToken(t.Context(), "ops", "viewer")
+	_, err := s.AddToken(t.Context(), "ops", "viewer", "ann")
 	require.NoError(t, err)
-	_, err = s.AddToken(t.Context(), "ops", "admin")
+	_, err = s.AddToken(t.Context(), "ops", "admin", "ann")
 	require.ErrorContains(t, err, `there is a token named "ops" already`)
-	_, err = s.AddToken(t.Context(), "else", "emperor")
+	_, err = s.AddToken(t.Context(), "else", "emperor", "ann")
 	require.Error(t, err)
 }

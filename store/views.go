@@ -64,7 +64,9 @@ func (f OrderFilter) query() (string, []any) {
 		from, place = "deliveries d JOIN orders o ON o.shop = d.shop AND o.id = d.order_id", "d.seen_at, d.order_id, d.shop"
 	}
 	var w where
-	if f.Shop != "" {
+	if f.Shop != "" && (f.Name != "" || f.ID != 0) {
+		w.and("+o.shop = ?", f.Shop) // the name, or the id, leaves fewer
+	} else if f.Shop != "" {
 		w.and("o.shop = ?", f.Shop)
 	}
 	if f.State != "" {

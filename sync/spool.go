@@ -219,7 +219,7 @@ const longestEntry = 1 << 20
 func readEntry(r *bufio.Reader, buf []byte) (entry, []byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {
-		return entry{}, buf, fmt.Errorf("%w: %w", errSpool, err)
+		return entry{}, buf, fmt.Errorf("%w (%s)", errSpool, err.Error())
 	}
 	n := int(binary.LittleEndian.Uint32(size[:]))
 	if n > longestEntry {
@@ -227,7 +227,7 @@ func readEntry(r *bufio.Reader, buf []byte) (entry, []byte, error) {
 	}
 	buf = slices.Grow(buf[:0], n)[:n]
 	if _, err := io.ReadFull(r, buf); err != nil {
-		return entry{}, buf, fmt.Errorf("%w: %w", errSpool, err)
+		return entry{}, buf, fmt.Errorf("%w (%s)", errSpool, err.Error())
 	}
 	rest, ok := buf, true
 	number := func() int64 {

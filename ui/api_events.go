@@ -70,6 +70,7 @@ type eventIn struct {
 type EventDetail struct {
 	Event
 	Body   string `json:"body" doc:"as it came; empty where it is no longer kept"`
+	Hidden string `json:"hidden,omitempty" doc:"why the body is not shown: viewers don't see customers' data"`
 	Base64 bool   `json:"base64,omitempty" doc:"the body is not text and is written in base64"`
 }
 
@@ -80,6 +81,9 @@ func (s *Server) showEvent(ctx context.Context, in *eventIn) (*answer[EventDetai
 	}
 	if err != nil {
 		return nil, s.failed("the event could not be read", err)
+	}
+	if !seesPeople(ctx) {
+		return &answer[EventDetail]{EventDetail{Event: EventOf(e), Hidden: hidden}}, nil
 	}
 	detail := EventDetail{Event: EventOf(e), Body: string(e.Body)}
 	if valid := strings.ToValidUTF8(detail.Body, ""); valid != detail.Body {

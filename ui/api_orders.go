@@ -112,6 +112,7 @@ type orderIn struct {
 type OrderDetail struct {
 	Order
 	Content   json.RawMessage `json:"content" doc:"the order in Shopify's terms"`
+	Hidden    string          `json:"hidden,omitempty" doc:"why content and exchanges are not shown: viewers don't see customers' data"`
 	Decisions []Decision      `json:"decisions"`
 	Events    []Event         `json:"events"`
 	Attempts  []Attempt       `json:"attempts"`
@@ -161,5 +162,16 @@ func (s *Server) showOrder(ctx context.Context, in *orderIn) (*answer[OrderDetai
 	for _, t := range tries {
 		detail.Attempts = append(detail.Attempts, attemptOf(t))
 	}
+	if !seesPeople(ctx) {
+		detail.hide()
+	}
 	return &answer[OrderDetail]{detail}, nil
+}
+
+// hide takes the customer's data out.
+func (d *OrderDetail) hide() {
+	d.Content, d.Hidden = nil, hidden
+	for i := range d.Attempts {
+		d.Attempts[i].Exchanges = nil
+	}
 }

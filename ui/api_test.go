@@ -144,7 +144,7 @@ func TestOneOrderWithItsHistory(t *testing.T) {
 	s := newSite(t)
 	s.tell(store.OrderKey{Shop: "acme", ID: 9007199254740993})
 	s.attempt(1)
-	a := s.ask("GET", "/api/v1/orders/acme/9007199254740993", "", s.as("viewer")...)
+	a := s.ask("GET", "/api/v1/orders/acme/9007199254740993", "", s.as("operator")...)
 	require.Contains(t, a.body, `"id":9007199254740993`, "to the last digit")
 	var o struct {
 		State, Reason, Field, Hint string

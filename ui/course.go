@@ -44,7 +44,7 @@ func (v *visit) course(key store.OrderKey, gaps []store.Gap, c clock) ([]happeni
 	var all []happening
 	for i, e := range events {
 		h := eventTold(e, c)
-		if i < mostRaw {
+		if i < mostRaw && v.seesPeople() {
 			h.Body = v.rawBody(e.ID)
 		}
 		all = append(all, h)
@@ -56,7 +56,7 @@ func (v *visit) course(key store.OrderKey, gaps []store.Gap, c clock) ([]happeni
 	}
 	for i, t := range tries {
 		h := done(t, c)
-		if i < len(said) && said[i].Outcome != nil {
+		if i < len(said) && said[i].Outcome != nil && v.seesPeople() {
 			h.Calls = exchangesOf(said[i].Outcome.Exchanges)
 		}
 		all = append(all, h)

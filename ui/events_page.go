@@ -89,6 +89,7 @@ type eventBody struct {
 	Headers []fact
 	Raw     string
 	Gone    bool
+	Hidden  string // why Raw and Curl are not shown
 	Curl    string
 }
 
@@ -103,7 +104,10 @@ func eventPage(v *visit) (view, error) {
 		return view{}, err
 	}
 	c := v.clock(shop)
-	body := eventBody{eventRow: eventRowOf(e, c), Gone: e.Body == nil, Raw: pretty(e.Body), Curl: v.curl(e)}
+	body := eventBody{eventRow: eventRowOf(e, c), Hidden: hidden}
+	if v.seesPeople() {
+		body.Hidden, body.Gone, body.Raw, body.Curl = "", e.Body == nil, pretty(e.Body), v.curl(e)
+	}
 	body.Facts = []fact{{"Received", "", c.at(e.ReceivedAt)}, {"Happened in Shopify", "", c.at(e.TriggeredAt)}, {"Shop", e.Shop, nil}, {"About", e.Topic, nil}, {"Size", body.Size, nil}}
 	for name, id := range map[string]string{"Message id": e.WebhookID, "Event id": e.EventID} {
 		if id != "" {

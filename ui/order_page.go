@@ -26,6 +26,7 @@ type orderBody struct {
 	Course     []happening
 	Earlier    string // where the whole course is
 	Document   string // the order as rules and mapping see it
+	Hidden     string // why Document, and what was said and heard, is not shown
 }
 
 // side is one thing as Shopify has it and as the ERP does.
@@ -84,6 +85,9 @@ func orderPage(v *visit) (view, error) {
 	}
 	for _, g := range gaps {
 		body.Gaps = append(body.Gaps, gapRowOf(g, c))
+	}
+	if !v.seesPeople() {
+		body.Hidden = hidden
 	}
 	v.fillSheet(&body, key)
 	body.Course, err = v.course(key, gaps, c)
@@ -179,7 +183,9 @@ func (v *visit) fillSheet(body *orderBody, key store.OrderKey) {
 		l.Title, l.Variant, l.SKU, l.Amount = short(l.Title, 120), short(l.Variant, 80), short(l.SKU, 80), money(l.Amount, s.Currency)
 		body.Lines = append(body.Lines, l)
 	}
-	body.Document = pretty(raw)
+	if v.seesPeople() {
+		body.Document = pretty(raw)
+	}
 	for _, f := range []fact{{Label: "Payment", Text: s.FinancialStatus}, {Label: "Fulfilment", Text: s.FulfillmentStatus}} {
 		if f.Text != "" {
 			f.Text = strings.ReplaceAll(short(f.Text, 40), "_", " ")

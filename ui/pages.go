@@ -62,6 +62,8 @@ type view struct {
 	status   int    // 0: 200
 	redirect string // after a form was posted
 	file     *file
+	cookie   *http.Cookie
+	retry    time.Duration // 0: at once
 }
 
 // file is an answer that is no page.
@@ -90,7 +92,7 @@ func wrongInput(what string) error {
 
 // pages hangs the pages on the router.
 func (s *Server) pages(r *httprouter.Router) {
-	for _, route := range pageRoutes {
+	for _, route := range slices.Concat(pageRoutes, peopleRoutes) {
 		r.Handler(route.method, route.path, gzhttp.GzipHandler(s.page(route)))
 	}
 	r.Handler(http.MethodGet, staticPath+"*file", gzhttp.GzipHandler(http.HandlerFunc(serveStatic)))
@@ -115,23 +117,39 @@ func (s *Server) page(route pageRoute) http.Handler {
 const mostForm = 256 << 10
 
 func (v *visit) answer(route pageRoute) (view, error) {
-	var known bool
-	if v.person, known = v.Server.person(v.Request); !known {
-		return view{}, pageError{http.StatusUnauthorized, "Please log in", "Pages need a log-in."}
-	}
-	if slices.Index(ranks, v.person.Role) < slices.Index(ranks, route.role) {
+	var err error
+	v.person, err = v.findPerson(v.Request)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if route.role != anybody {
+			return v.toLogin(), nil
+		}
+	case err != nil:
+		return view{}, err
+	case !v.may(route.role):
 		return view{}, pageError{http.StatusForbidden, "That is not yours to do",
-			fmt.Sprintf("You are a %s here; this needs an %s. Ask an admin for it.", v.person.Role, route.role)}
+			fmt.Sprintf("You are %s here; this needs %s. Ask an admin for it.", aRole(v.person.Role), aRole(route.role))}
 	}
 	if err := v.ParseForm(); err != nil {
 		return view{}, wrongInput("The form could not be read. Go back and send it again.")
 	}
+	if err := errors.Join(v.seen(), v.record(route)); err != nil {
+		return view{}, err
+	}
 	return route.show(v)
+}
+
+// aRole is "a viewer", "an operator" or "an admin".
+func aRole(role string) string {
+	if role == "viewer" {
+		return "a viewer"
+	}
+	return "an " + role
 }
 
 // may says whether the person has at least this role.
 func (v *visit) may(role string) bool {
-	return slices.Index(ranks, v.person.Role) >= slices.Index(ranks, role)
+	return ranked(v.person.Role, role)
 }
 
 // explain answers with an error page. What the reader can't help goes to the log.
@@ -142,7 +160,7 @@ func (s *Server) explain(w http.ResponseWriter, v *visit, err error) {
 	case errors.Is(err, store.ErrNotFound):
 		told = notFound("There is nothing here").(pageError)
 	default:
-		s.Log.Error("a page could not be made", "path", v.URL.Path, "err", err)
+		s.Log.Error("a page could not be made", "path", loggedPath(v.Request), "err", err)
 		told = pageError{http.StatusServiceUnavailable, "This page could not be made just now",
 			"Reload it in a moment. If it stays so, the log of Gapless says why."}
 	}

@@ -90,6 +90,12 @@ var notices = map[string]string{
 	"busy":     "The order is being sent just now. Look again in a moment.",
 	"running":  "The same run is under way already.",
 	"started":  "Started. What it finds shows up here.",
+	"role":     "The role is changed. They log in anew and have it.",
+	"disabled": "They can't log in any more, and are logged out everywhere.",
+	"enabled":  "They can log in again.",
+	"removed":  "Removed. The audit log keeps what was done.",
+	"password": "Your password is changed. You are logged out everywhere else.",
+	"plain":    "From now on your password alone logs you in.",
 }
 
 // notice is chosen by the address, which a form's answer redirects to. Only the
@@ -112,6 +118,12 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // send answers with a view. Nothing is sent before all of it is made.
 func (s *Server) send(w http.ResponseWriter, v *visit, shown view) {
+	if shown.cookie != nil {
+		http.SetCookie(w, shown.cookie)
+	}
+	if shown.retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(shown.retry.Seconds())+1))
+	}
 	switch {
 	case shown.redirect != "":
 		http.Redirect(w, v.Request, shown.redirect, http.StatusSeeOther)
@@ -124,7 +136,7 @@ func (s *Server) send(w http.ResponseWriter, v *visit, shown view) {
 	}
 	var b bytes.Buffer
 	if err := templates[shown.template].ExecuteTemplate(&b, "layout", v.frame(shown)); err != nil {
-		s.Log.Error("a page could not be drawn", "path", v.URL.Path, "err", err)
+		s.Log.Error("a page could not be drawn", "path", loggedPath(v.Request), "err", err)
 		http.Error(w, "This page could not be drawn. The log of Gapless says why.", http.StatusInternalServerError)
 		return
 	}

@@ -7,8 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"github.com/julienschmidt/httprouter"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -31,18 +33,24 @@ type Options struct {
 	Version string
 	// Config is the config as loaded, keys as in the file, without secrets.
 	Config map[string]any
-	Now    func() time.Time
-	Log    *slog.Logger
+	// PasswordCost is what hashing a password takes; zero: as much as a small
+	// VM bears.
+	PasswordCost argon2id.Params
+	Now          func() time.Time
+	// Wait passes a time, or ends early with the context.
+	Wait func(context.Context, time.Duration) error
+	Log  *slog.Logger
 }
 
 // Server answers all HTTP requests.
 type Server struct {
 	Options
-	handler http.Handler
-	streams streams
-
-	balances balances
-	lastDay  lastDay
+	handler   http.Handler
+	streams   streams
+	passwords *passwords
+	throttle  *throttle
+	balances  balances
+	lastDay   lastDay
 }
 
 // New returns a server for o.
@@ -54,6 +62,13 @@ func New(o Options) *Server {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
+	if s.Wait == nil {
+		s.Wait = pause
+	}
+	if s.PasswordCost == (argon2id.Params{}) {
+		s.PasswordCost = usualCost
+	}
+	s.passwords, s.throttle = newPasswords(s.PasswordCost), newThrottle(s.Now, s.Wait)
 	r := httprouter.New()
 	r.PanicHandler = s.panicked
 	r.Handler(http.MethodPost, "/webhooks/shopify", o.Webhook)
@@ -64,6 +79,17 @@ func New(o Options) *Server {
 	s.pages(r)
 	s.handler = headers(http.NewCrossOriginProtection().Handler(notModified(r)))
 	return s
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // ServeHTTP answers one request. The door goes first and alone: it is the busy
@@ -90,8 +116,16 @@ func headers(next http.Handler) http.Handler {
 }
 
 func (s *Server) panicked(w http.ResponseWriter, r *http.Request, what any) {
-	s.Log.Error("a request failed in an unforeseen way", "path", r.URL.Path, "panic", what)
+	s.Log.Error("a request failed in an unforeseen way", "path", loggedPath(r), "panic", what)
 	http.Error(w, "something went wrong here; the log has more", http.StatusInternalServerError)
+}
+
+// loggedPath is a request's path without the secret of a one-time link.
+func loggedPath(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, "/setup/") {
+		return "/setup/..."
+	}
+	return r.URL.Path
 }
 
 // livez says that the process answers.

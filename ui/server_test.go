@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,13 @@ type site struct {
 	actions *actions
 	tokens  map[string]string // by scope
 	options Options
+	passed  atomic.Int64 // since epoch
 }
+
+// now is the time of the site and its store; it stands still but for pass.
+func (s *site) now() time.Time { return epoch.Add(time.Duration(s.passed.Load())) }
+
+func (s *site) pass(d time.Duration) { s.passed.Add(int64(d)) }
 
 // actions notes what the API asks of the engine.
 type actions struct {
@@ -86,15 +93,15 @@ func closedSite(t testing.TB, change ...func(*Options)) *site {
 	t.Helper()
 	s := &site{TB: t, actions: &actions{}, tokens: map[string]string{}, path: filepath.Join(t.TempDir(), "gapless.db")}
 	var err error
-	s.store, err = store.Open(t.Context(), store.Options{Path: s.path, Now: func() time.Time { return epoch }})
+	s.store, err = store.Open(t.Context(), store.Options{Path: s.path, Now: s.now})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.store.Close() })
 	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
-		s.tokens[scope], err = s.store.AddToken(t.Context(), "a "+scope, scope)
+		s.tokens[scope], err = s.store.AddToken(t.Context(), "a "+scope, scope, "ann")
 		require.NoError(t, err)
 	}
 	s.options = Options{
-		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Version: "1.2.3", Now: func() time.Time { return epoch },
+		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Version: "1.2.3", Now: s.now, PasswordCost: cheap,
 		Webhook: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}
 	for _, c := range change {
@@ -138,10 +145,10 @@ func (s *site) as(scope string) []string {
 	return []string{"Authorization", "Bearer " + s.tokens[scope]}
 }
 
-// get reads a JSON object as a viewer.
+// get reads a JSON object as an operator.
 func (s *site) get(path string) map[string]any {
 	s.Helper()
-	a := s.ask(http.MethodGet, path, "", s.as("viewer")...)
+	a := s.ask(http.MethodGet, path, "", s.as("operator")...)
 	require.Equal(s, http.StatusOK, a.status, a.body)
 	var v map[string]any
 	require.NoError(s, json.Unmarshal([]byte(a.body), &v))
@@ -194,7 +201,7 @@ func TestScopes(t *testing.T) {
 		require.Equal(t, want["GET"], s.ask("GET", "/api/v1/stats", "", s.as(scope)...).status, scope)
 		require.Equal(t, want["POST"], s.ask("POST", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`, s.as(scope)...).status, scope)
 	}
-	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer"))
+	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer", "ann"))
 	require.Equal(t, http.StatusUnauthorized, s.ask("GET", "/api/v1/stats", "", s.as("viewer")...).status, "a token that was removed")
 }
 

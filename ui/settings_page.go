@@ -13,6 +13,7 @@ import (
 )
 
 type settingsBody struct {
+	Tabs   tabs
 	Groups []group
 	Tests  []test
 	MayAct bool
@@ -61,7 +62,7 @@ func testNow(v *visit) (view, error) {
 }
 
 func (v *visit) settings(kind, name string, failure error) (view, error) {
-	body := settingsBody{Groups: groups(v.Config), Tests: v.tests(), MayAct: v.may("operator")}
+	body := settingsBody{Tabs: v.settingsTabs(), Groups: groups(v.Config), Tests: v.tests(), MayAct: v.may("operator")}
 	for i := range body.Tests {
 		if t := &body.Tests[i]; t.Kind == kind && t.Name == name {
 			t.Tried = true
@@ -123,6 +124,9 @@ func (v *visit) tryOut() (tryOut, error) {
 		return t, err
 	default:
 		t.Asked = true
+	}
+	if !v.seesPeople() {
+		return t, nil
 	}
 	if raw, err := v.Actions.Neutral(v.Context(), key); err == nil {
 		t.Document = pretty(raw)

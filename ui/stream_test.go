@@ -109,6 +109,7 @@ func TestTheStreamTellsWhatChanges(t *testing.T) {
 	h := e.event()
 	require.Equal(t, "order", h.event)
 	require.Equal(t, []any{"acme", "#993", "due", "intake", "new"}, []any{h.data["shop"], h.data["name"], h.data["state"], h.data["step"], h.data["outcome"]})
+	require.Equal(t, "2026-11-23T09:00:00Z", h.data["at"])
 
 	s.lose(store.GapMissing, "erp_lost", key)
 	h = e.event()
@@ -239,7 +240,7 @@ func TestAStreamEndsWithTheServerAndWithItsToken(t *testing.T) {
 	s.ui.streams.heartbeat = 20 * time.Millisecond
 	s.Start()
 	revoked, stays := s.hears().begun(), s.listen(s.as("admin")...).begun()
-	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer"))
+	require.NoError(t, s.store.RemoveToken(t.Context(), "a viewer", "ann"))
 	for ok := true; ok; {
 		_, ok = revoked.next()
 	}
@@ -248,6 +249,21 @@ func TestAStreamEndsWithTheServerAndWithItsToken(t *testing.T) {
 	s.ui.EndStreams()
 	for ok := true; ok; {
 		_, ok = stays.next()
+	}
+}
+
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	s := closedSite(t)
+	s.ui.streams.heartbeat = 20 * time.Millisecond
+	s.Start()
+	s.member("ann", "admin")
+	b := s.visitor().logIn("ann")
+	e := s.listen("Cookie", loopbackCookie+"="+b.cookies[loopbackCookie]).begun()
+	s.tell(keys("acme", 1, 1)...)
+	require.Equal(t, "order", e.event().event)
+	b.send("/logout")
+	for ok := true; ok; {
+		_, ok = e.next()
 	}
 }
 

@@ -68,8 +68,10 @@ CREATE TABLE gaps (
 CREATE UNIQUE INDEX gaps_live ON gaps (shop, order_id, kind, subject, erp) WHERE state <> 'closed';
 CREATE INDEX gaps_state  ON gaps (state, id);
 CREATE INDEX gaps_kind   ON gaps (kind, id);
-CREATE INDEX gaps_order  ON gaps (shop, order_id, id);
-CREATE INDEX gaps_seen   ON gaps (shop, first_seen);
+CREATE INDEX gaps_order  ON gaps (order_id, shop, id);
+CREATE INDEX gaps_shop   ON gaps (shop, id);
+CREATE INDEX gaps_first  ON gaps (first_seen);
+CREATE INDEX gaps_last   ON gaps (last_seen);
 CREATE INDEX gaps_told   ON gaps (alerted_at) WHERE closed_at > 0 AND alerted_at > 0;
 
 -- What happened to a gap.
@@ -106,6 +108,8 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_shop ON runs (shop, kind, id);
 CREATE INDEX runs_kind ON runs (kind, id);
+CREATE INDEX runs_of   ON runs (shop, id);
+CREATE INDEX runs_state ON runs (state, id);
 CREATE UNIQUE INDEX runs_one ON runs (shop, kind, from_at, to_at) WHERE state = 'running';
 
 -- The report of a shop's day, each version of it.

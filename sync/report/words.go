@@ -67,9 +67,9 @@ var causes = map[string]string{
 
 // remedies says who does what about a gap that is open.
 var remedies = map[string]string{
-	"missing":      "waits for a replay, which brings it into the ERP",
-	"stale":        "waits for a replay, which brings the ERP up to date",
-	"mismatch":     "waits for a replay, which puts the document right",
+	"missing":      "the next comparison brings it into the ERP; a replay does so at once",
+	"stale":        "the next comparison brings the ERP up to date; a replay does so at once",
+	"mismatch":     "the next comparison puts the document right; a replay does so at once",
 	"doubled":      "a person must cancel all but one of the documents in the ERP",
 	"stuck":        "Gapless keeps trying; what the ERP answers says what to mend there",
 	"parked":       "a person must mend what the reason names, then replay it",
