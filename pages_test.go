@@ -44,6 +44,10 @@ func (w *world) opened() *Appliance {
 		require.NoError(w, a.Close())
 	})
 	w.eventually(w.subscribed)
+	w.eventually(func() error { // what it compares at its start is not what the test is about
+		_, err := a.Store.LastRun(w.Context(), shopName, store.RunDeep)
+		return err
+	})
 	return a
 }
 
