@@ -1,12 +1,14 @@
 # make test     everything that must pass; brings what it needs where it may
 # make check    format, vet and linters; the first run builds golangci-lint
 # make bench    every benchmark, beside its target; docs/benchmarks.md explains
+# make sim      SEEDS simulated worlds and every planted bug; docs/simulation.md explains
 # make fuzz     every fuzz target for FUZZTIME each
 # make build    one static binary, ./gapless
 # make clean    removes what build left
 
 GO       ?= go
 FUZZTIME ?= 30s
+SEEDS    ?= 10000
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT   ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
@@ -17,7 +19,7 @@ GOLANGCI_LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 C_WORKS = gcc -include stdlib.h -E -x c /dev/null >/dev/null 2>&1
 RACE    = $(shell $(C_WORKS) && echo -race)
 
-.PHONY: test needs check bench fuzz build clean
+.PHONY: test needs check bench sim fuzz build clean
 
 # Two packages at a time: some start a Tryton or a whole appliance, and would
 # starve one another. The tests that need a Tryton install it themselves.
@@ -59,6 +61,9 @@ check:
 # One package at a time, on a machine that does nothing else.
 bench: build
 	$(GO) test -run '^$$' -bench . -timeout 40m -p 1 ./...
+
+sim:
+	$(GO) test ./sync -run '^TestSim' -timeout 4h -v -seeds $(SEEDS) -planted
 
 fuzz:
 	@for package in $$($(GO) list ./...); do \

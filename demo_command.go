@@ -53,11 +53,6 @@ func (cmd demoCommand) Run(ctx context.Context, p *Program) error {
 		return err
 	}
 	defer d.close()
-	if cmd.Duration > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, cmd.Duration)
-		defer cancel()
-	}
 	return d.play(ctx)
 }
 
@@ -185,6 +180,11 @@ func (d *demo) play(ctx context.Context) error {
 	var sending sync.WaitGroup
 	sender, hush := context.WithCancel(running)
 	sending.Go(func() { d.shop.Run(sender) })
+	if d.cmd.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.cmd.Duration)
+		defer cancel()
+	}
 	d.trade(ctx)
 
 	d.line("", "The shop closes. Faults end; everything under way is finished.")

@@ -44,11 +44,11 @@ func (c *Client) Order(ctx context.Context, id int64, p Priority) (json.RawMessa
 
 // fetching is one order on its way from several queries.
 type fetching struct {
-	client    *Client
-	id        string
-	priority  Priority
-	updatedAt string    // as the first page told
-	withheld  *APIError // the first refusal of single fields
+	client   *Client
+	id       string
+	priority Priority
+	version  string    // of the order, as the first page told
+	withheld *APIError // the first refusal of single fields
 }
 
 // ask runs a document; refused fields are remembered and left null.
@@ -76,7 +76,7 @@ func (f *fetching) whole(ctx context.Context) (json.RawMessage, error) {
 	if order.fields == nil {
 		return nil, f.missing()
 	}
-	f.updatedAt = order.text("updatedAt")
+	f.version = versionOf(order)
 	for _, list := range []string{"discountApplications", "shippingLines"} {
 		if more(order.object(list)) {
 			return nil, fmt.Errorf("shopify: it has more %s than one page holds", list)
@@ -93,6 +93,13 @@ func (f *fetching) whole(ctx context.Context) (json.RawMessage, error) {
 		return nil, fmt.Errorf("shopify: writing the merged order: %w", err)
 	}
 	return body, nil
+}
+
+// versionOf tells states of an order apart. Its updatedAt has whole seconds, and
+// an edit may come within one, between two pages: then the total tells, or the
+// lines would not add up to it.
+func versionOf(order node) string {
+	return order.text("updatedAt") + " " + order.object("currentTotalPriceSet").object("shopMoney").text("amount")
 }
 
 // missing tells an order that is not there from one that may not be read.
@@ -112,7 +119,7 @@ func (f *fetching) furtherLines(ctx context.Context, lines node) error {
 			return node{}, err
 		}
 		order := data.object("order")
-		if order.text("updatedAt") != f.updatedAt {
+		if versionOf(order) != f.version {
 			return node{}, errChanged
 		}
 		return order.object("lineItems"), nil
@@ -159,7 +166,7 @@ func (f *fetching) refundsByID(ctx context.Context, ids []string, cursor string)
 		return nil, errChanged
 	}
 	for _, refund := range refunds {
-		if refund.object("order").text("updatedAt") != f.updatedAt {
+		if versionOf(refund.object("order")) != f.version {
 			return nil, errChanged
 		}
 		for _, list := range []string{"refundShippingLines", "transactions"} {

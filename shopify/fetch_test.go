@@ -12,8 +12,10 @@ import (
 )
 
 // bigOrder answers with an order of 250 lines and some refunds, of which the
-// first has 120 lines. updates is how often it changes before answering changing.
+// first has 120 lines. updates is how often it changes before answering changing;
+// within: in one second.
 type bigOrder struct {
+	within   bool
 	refunds  int
 	changing string
 	updates  atomic.Int32
@@ -21,7 +23,14 @@ type bigOrder struct {
 	requests atomic.Int32
 }
 
-func (b *bigOrder) updatedAt() string { return fmt.Sprintf("2026-11-23T10:00:%02dZ", b.version.Load()) }
+// state is what tells its versions apart.
+func (b *bigOrder) state() string {
+	second, total := b.version.Load(), b.version.Load()
+	if b.within {
+		second = 0
+	}
+	return fmt.Sprintf(`"updatedAt":"2026-11-23T10:00:%02dZ","currentTotalPriceSet":{"shopMoney":{"amount":"%d.00"}}`, second, total)
+}
 
 func (b *bigOrder) answer(w http.ResponseWriter, r asked) {
 	b.requests.Add(1)
@@ -30,10 +39,10 @@ func (b *bigOrder) answer(w http.ResponseWriter, r asked) {
 	}
 	switch r.Operation {
 	case "Order":
-		say(w, `{"data":{"order":{"id":"gid://shopify/Order/77","updatedAt":%q,"lineItems":%s,"refunds":%s}}}`,
-			b.updatedAt(), connection(r.Vars, 250, "id"), refundIDs(b.refunds))
+		say(w, `{"data":{"order":{"id":"gid://shopify/Order/77",%s,"lineItems":%s,"refunds":%s}}}`,
+			b.state(), connection(r.Vars, 250, "id"), refundIDs(b.refunds))
 	case "OrderLines":
-		say(w, `{"data":{"order":{"updatedAt":%q,"lineItems":%s}}}`, b.updatedAt(), connection(r.Vars, 250, "id"))
+		say(w, `{"data":{"order":{%s,"lineItems":%s}}}`, b.state(), connection(r.Vars, 250, "id"))
 	case "Refunds":
 		var nodes []string
 		for _, id := range r.Vars["ids"].([]any) {
@@ -41,8 +50,8 @@ func (b *bigOrder) answer(w http.ResponseWriter, r asked) {
 			if id == "gid://shopify/Refund/1" {
 				lines = 120
 			}
-			nodes = append(nodes, fmt.Sprintf(`{"id":%q,"order":{"updatedAt":%q},"refundLineItems":%s}`,
-				id, b.updatedAt(), connection(r.Vars, lines, "quantity")))
+			nodes = append(nodes, fmt.Sprintf(`{"id":%q,"order":{%s},"refundLineItems":%s}`,
+				id, b.state(), connection(r.Vars, lines, "quantity")))
 		}
 		say(w, `{"data":{"nodes":[%s]}}`, strings.Join(nodes, ","))
 	}
@@ -91,14 +100,17 @@ func TestOrderIsMergedFromItsPages(t *testing.T) {
 }
 
 func TestAnOrderThatChangesMeanwhileIsReadAgain(t *testing.T) {
-	for _, shop := range []*bigOrder{{changing: "OrderLines"}, {changing: "Refunds", refunds: 2}} {
+	for _, shop := range []*bigOrder{
+		{changing: "OrderLines"}, {changing: "Refunds", refunds: 2},
+		{changing: "OrderLines", within: true}, {changing: "Refunds", refunds: 2, within: true},
+	} {
 		shop.updates.Store(1)
 		client, _ := serve(t, shop.answer)
 		body, err := client.Order(t.Context(), 77, Refetch)
 		require.NoError(t, err)
 		o, err := DecodeGraphQLOrder(body)
 		require.NoError(t, err)
-		require.Equal(t, 1, o.UpdatedAt.Second(), "the newer one")
+		require.Equal(t, "1", o.CurrentTotal.Shop.String(), "the newer one")
 		require.Len(t, o.Lines, 250)
 
 		shop.updates.Store(100)

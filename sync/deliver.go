@@ -242,7 +242,7 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 		s := a.delivered(live[0].ID, amountText(live[0].Total))
 		s.Sent, s.WrittenAt = live[0].Version, live[0].UpdatedAt
 		return s
-	case a.newerThere(found) != "" && a.rule == nil:
+	case a.newerThere(found) != "":
 		return a.behind(a.newerThere(found))
 	}
 	a.doc.Exists = true

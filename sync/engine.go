@@ -184,6 +184,9 @@ func (e *Engine) Recover(ctx context.Context) error {
 // under way finish and record their results.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.Recover(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it began: nothing was touched that the next start does not recover
+		}
 		return err
 	}
 	var wg sync.WaitGroup

@@ -225,6 +225,24 @@ func TestAnERPThatKnowsANewerVersionIsBelievedUntilShopifyWasAsked(t *testing.T)
 	})
 }
 
+// What a rule says of the older version says nothing of the newer.
+func TestARuleDoesNotTakeOutADocumentThatIsNewerThanWhatWeKnow(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.deliverWebhooksNot()
+	a.change(k, "tag")
+	a.enterUpdate(k, a.told(k).Content().Version)
+	a.under(nothing)
+	a.replay(k)
+	a.send()
+	require.Len(t, a.erp.Live(ref("acme", k.ID)), 1)
+	require.Contains(t, a.delivery(k).Reason, "newer version")
+	a.refetch()
+	a.settleLater(time.Minute)
+	require.Equal(t, store.StateExcluded, a.delivery(k).State)
+	require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+}
+
 // The newer version may be the order's cancellation.
 func TestACancelledDocumentThatIsNewerIsNotBroughtBackToLife(t *testing.T) {
 	eachTier(t, func(t *testing.T, tier erp.Tier) {

@@ -96,7 +96,9 @@ func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 	var asks []store.Refetch
 	var lost []store.Fault
 	for i, head := range page {
-		p.Newest = later(p.Newest, head.UpdatedAt)
+		if head.UpdatedAt.Before(p.To) { // a head may tell of a change that the index does not know yet
+			p.Newest = later(p.Newest, head.UpdatedAt)
+		}
 		have, seen := known[keys[i]]
 		newer := !seen || head.UpdatedAt.After(have.UpdatedAt)
 		switch {

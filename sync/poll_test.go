@@ -117,6 +117,25 @@ func TestAPollWithAClockThatIsAheadSkipsNothing(t *testing.T) {
 	a.judge()
 }
 
+// The window ends before a change, but the search finds the order by an earlier
+// one, and its head tells of the later.
+func TestTheCursorStaysWithinTheWindow(t *testing.T) {
+	a := build(t, setup{shop: shopifytest.Options{IndexLag: 5 * time.Minute, Faults: shopifytest.Faults{Drop: 1}}})
+	k := a.create()
+	a.poll()
+	a.pass(5 * time.Minute)
+	lost := a.create()
+	a.pass(15 * time.Minute)
+	a.shop.Apply(k.ID, shopifytest.DoTag)
+	a.reconfigure(func(c *Config) { c.Now = func() time.Time { return a.Now().Add(-18 * time.Minute) } })
+	require.Equal(t, 1, a.poll().Seen)
+	a.reconfigure(func(c *Config) { c.Now = a.Now })
+	a.pass(5 * time.Minute)
+	a.poll()
+	a.refetch()
+	require.NotEmpty(t, a.order(lost).Version)
+}
+
 func TestSubscribeCreatesMendsAndRecords(t *testing.T) {
 	a := build(t, setup{})
 	changes, err := a.store.SubscriptionChanges(t.Context(), 100)

@@ -1,0 +1,116 @@
+package ordersync
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"time"
+
+	"gapless/erp"
+	"gapless/erp/erptest"
+	httperp "gapless/erp/http"
+)
+
+// How the ERP is driven. waited is the ERP's longest request as the config has
+// it: that of the world, and what clocks may jump and tasks may stall meanwhile.
+const (
+	attemptTime = time.Minute
+	waited      = 15 * time.Minute
+)
+
+// books is the ERP of a world: the pretend ERP, the way there, and the adapter.
+type books struct {
+	*route
+	ledger  *erptest.ERP
+	adapter erp.Adapter
+	unknown string            // an article that it does not know yet
+	content map[string][]byte // of each write, by its key and whether it cancels
+}
+
+func openBooks(w *world) *books {
+	b := &books{content: map[string][]byte{}}
+	var err error
+	b.ledger, err = erptest.NewERP(erptest.Options{
+		NoKey: w.mix.tier != erp.TierA, Lag: w.mix.erpLag,
+		Now: func() time.Time { return w.now }, Wait: func(time.Duration) {},
+	})
+	if err != nil {
+		panic(err)
+	}
+	b.route = &route{world: w, serve: b, odds: [2]odds{w.mix.asking, w.mix.changing}, landing: map[string]int{}, call: erpCall, leaves: b.leaving, done: b.written}
+	settings := httperp.Settings{URL: "http://books", Tier: w.mix.tier, Timeout: time.Hour} // the line gives up by the world's clock
+	if w.mix.tier != erp.TierA {
+		settings.Method = http.MethodPost
+	}
+	if b.adapter, err = httperp.New(settings, &http.Client{Transport: b.route}, w.clock); err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// config of this ERP for the engine.
+func (b *books) config() ERP {
+	return ERP{
+		Name: "books", Adapter: b.adapter, Concurrency: 16, Timeout: attemptTime, Longest: waited,
+		RetryFirst: time.Second, RetryMax: 15 * time.Minute, Circuit: CircuitConfig{Failures: 4, Pause: time.Minute},
+	}
+}
+
+// erpCall names a request to the ERP.
+func erpCall(r *http.Request, _ []byte) (step string, changes bool) {
+	return "erp " + r.Method, r.Method != http.MethodGet
+}
+
+// ServeHTTP is the ERP, which does not know every article from the start.
+func (b *books) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body) // from memory: it can't fail
+	if b.unknown != "" && r.Method != http.MethodGet && bytes.Contains(body, []byte(`"sku":"`+b.unknown+`"`)) {
+		b.meets("article refused", "erp "+r.Method)
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	b.ledger.ServeHTTP(w, r)
+}
+
+// leaving is called when a request is about to leave.
+func (b *books) leaving(t *task, r *http.Request, body []byte) {
+	if r.Method == http.MethodGet {
+		return
+	}
+	b.content[contentKey(r.Header.Get("Idempotency-Key"), cancels(body))] = body
+	t.intended(r)
+}
+
+// written is called when a request was carried out.
+func (b *books) written(r *http.Request, answer *httptest.ResponseRecorder) {
+	if r.Method != http.MethodGet {
+		reference := path.Base(r.URL.Path)
+		b.note("the ERP: %s %s, version %s: %d", r.Method, reference, r.Header.Get("X-Gapless-Version"), answer.Code)
+		b.entered(reference)
+	}
+}
+
+// holds is the content of a document as it was written last, without its version.
+func (b *books) holds(d erptest.Document) string {
+	return withoutVersion(b.content[contentKey(d.Writes[len(d.Writes)-1].IdempotencyKey, d.Cancelled)])
+}
+
+// contentKey tells the bodies apart that one version may have: an order that a
+// rule takes out of the ERP goes there as cancelled.
+func contentKey(idempotency string, cancelled bool) string {
+	if cancelled {
+		return idempotency + " cancelled"
+	}
+	return idempotency
+}
+
+func cancels(body []byte) bool {
+	var doc struct {
+		CancelledAt *time.Time `json:"cancelled_at"`
+	}
+	return json.Unmarshal(body, &doc) == nil && doc.CancelledAt != nil
+}

@@ -1,0 +1,124 @@
+package ordersync
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"gapless/shopify"
+	"gapless/store"
+)
+
+// pair is a fault and the step it met.
+type pair struct{ fault, step string }
+
+// meets counts a pair.
+func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
+
+// simSteps are the steps of Gapless's process: what it writes, and whom it asks.
+// A step that is taken and not named here fails the run.
+var simSteps = []string{
+	"Append", "AppendAnswer", "ApplyIntake", "AskAgain", "Began", "Begin", "CauseOfGap", "Claim", "CloseGap", "DropRefetch", "ForgetBodies", "FoundGaps",
+	"KeepOutcome", "PollAgainFrom", "Polled", "PostponeRefetch", "Recover", "Replay", "Settle", "StopRuns", "Subscribed",
+	"erp GET", "erp POST", "erp PUT",
+	"shop Order", "shop OrderLines", "shop OrdersPage", "shop Refunds",
+	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",
+}
+
+// pairs are all that can meet: a run in which one of them never does has not
+// tried it, and fails.
+func pairs() map[pair]bool {
+	all := map[pair]bool{}
+	cross := func(faults, steps []string) {
+		for _, f := range faults {
+			for _, s := range steps {
+				all[pair{f, s}] = true
+			}
+		}
+	}
+	for _, s := range simSteps {
+		cross(troubleNames(processTroubles), []string{"before " + s, "after " + s})
+		switch {
+		case s == "erp GET":
+			cross(troubleNames(troublesAsking), []string{s})
+		case strings.HasPrefix(s, "erp"):
+			cross(append(troubleNames(troublesChanging), "article refused"), []string{s})
+		case slices.Contains([]string{"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate"}, s):
+			cross(troubleNames(troublesShopifyChanging), []string{s})
+		case strings.HasPrefix(s, "shop"):
+			cross(troubleNames(troublesShopify), []string{s})
+		}
+	}
+	cross([]string{"dropped", "repeated", "twinned", "delayed", "reordered", "corrupted", "failed", "lost"}, orderTopics)
+	cross([]string{"stale"}, []string{"orders/updated"})
+	cross([]string{"subscription removed", "subscription spoilt", "subscription doubled"}, shopify.Topics)
+	cross([]string{"replay", "double click", "dry run"}, states)
+	cross([]string{"edited in the ERP", "cancelled in the ERP", "deleted in the ERP"}, states)
+	cross([]string{"restore", "a night in which clocks change"}, []string{"any"})
+	for p := range impossible {
+		delete(all, p)
+	}
+	return all
+}
+
+// orderTopics are those that a shop sends when orders change.
+var orderTopics = []string{
+	"orders/create", "orders/updated", "orders/paid", "orders/cancelled", "orders/edited", "orders/fulfilled", "orders/partially_fulfilled",
+	"orders/delete", "refunds/create",
+}
+
+var states = []string{store.StateDue, store.StateSending, store.StateDelivered, store.StateUnknown, store.StateParked, store.StateExcluded}
+
+// impossible are the pairs that can't meet, each with the reason.
+var impossible = map[pair]string{}
+
+func troubleNames(troubles []trouble) (all []string) {
+	for _, f := range troubles {
+		all = append(all, f.name)
+	}
+	return all
+}
+
+// cover adds up what the worlds of a run met.
+type cover struct {
+	mu    sync.Mutex
+	met   map[pair]int
+	steps map[string]int
+}
+
+func (c *cover) add(w *world) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for p, n := range w.met {
+		c.met[p] += n
+	}
+	for s, n := range w.taken {
+		c.steps[s] += n
+	}
+}
+
+// check fails the run for steps that nobody has named and, in a long one, for
+// pairs that never met.
+func (c *cover) check(t *testing.T, long bool) {
+	for _, s := range slices.Sorted(maps.Keys(c.steps)) {
+		if !slices.Contains(simSteps, s) {
+			t.Errorf("the step %q is new: name it in simSteps, so that every fault meets it", s)
+		}
+	}
+	met, all := 0, pairs()
+	var missed []string
+	for p := range all {
+		if c.met[p] > 0 {
+			met++
+		} else {
+			missed = append(missed, p.fault+" × "+p.step)
+		}
+	}
+	slices.Sort(missed)
+	t.Logf("%d of %d pairs of fault and step met", met, len(all))
+	if long && len(missed) > 0 {
+		t.Errorf("never met:\n%s", strings.Join(missed, "\n"))
+	}
+}

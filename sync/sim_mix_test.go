@@ -1,0 +1,136 @@
+package ordersync
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	_ "time/tzdata" // worlds have a zone, machines may not
+
+	"gapless/erp"
+	"gapless/shopify/shopifytest"
+)
+
+// mix is what a seed makes of a world: its ERP, its habits, and how often what
+// goes wrong.
+type mix struct {
+	start time.Time
+	span  time.Duration // of the faults
+	acts  int           // of people, within it
+
+	tier     erp.Tier
+	erpLag   time.Duration // of the ERP's look-ups, tier C
+	rules    []int
+	shops    int
+	webhooks bool
+	hooks    shopifytest.Faults
+	indexLag time.Duration
+	page     int // orders, and lines, on one page
+	poll     time.Duration
+	keep     time.Duration // of bodies; 0: for ever
+
+	asking, changing       odds // of requests to the ERP
+	shopAsking, shopChange odds // and to the shops
+	process                odds // of what befalls Gapless's process at each of its steps
+	aims                   []aim
+}
+
+// overlap is how far polls reach back beyond the last one: more than the index lags.
+const overlap = 10 * time.Minute
+
+// odds are troubles by name, each with its probability.
+type odds []struct {
+	trouble
+	p float64
+}
+
+// draw picks the trouble of one occasion, mostly none.
+func (o odds) draw(r *rand.Rand, none trouble) trouble {
+	if len(o) == 0 {
+		return none
+	}
+	x := r.Float64()
+	for _, f := range o {
+		if x -= f.p; x < 0 {
+			return f.trouble
+		}
+	}
+	return none
+}
+
+// aim strikes the process at the first time that a step is reached after a while.
+type aim struct {
+	pair
+	after bool // not before the step but after it
+	from  time.Time
+}
+
+// drawMix draws a world's mix.
+func drawMix(r *rand.Rand) mix {
+	m := mix{
+		start: one(r, starts).Add(-time.Duration(r.Int64N(int64(2 * time.Hour)))),
+		span:  one(r, []time.Duration{20 * time.Minute, time.Hour, 3 * time.Hour}),
+		acts:  8 + r.IntN(16),
+		tier:  one(r, []erp.Tier{erp.TierA, erp.TierB, erp.TierB, erp.TierC}),
+		rules: one(r, [][]int{nil, nil, {0}, {1}, {0, 1}, {2}, {3}}),
+		shops: one(r, []int{1, 1, 1, 1, 2}), webhooks: r.IntN(8) > 0,
+		indexLag: one(r, []time.Duration{0, 3 * time.Second, 40 * time.Second, 5 * time.Minute}),
+		page:     one(r, []int{1, 2, 3, 250}),
+		keep:     one(r, []time.Duration{0, 0, time.Hour}),
+	}
+	m.poll = m.span / time.Duration(6+r.IntN(12))
+	if m.tier == erp.TierC {
+		m.erpLag = one(r, []time.Duration{time.Minute, 10 * time.Minute, time.Hour})
+	}
+	m.hooks = drawHooks(r)
+	m.asking, m.changing = drawOdds(r, troublesAsking), drawOdds(r, troublesChanging)
+	m.shopAsking, m.shopChange = drawOdds(r, troublesShopify), drawOdds(r, troublesShopifyChanging)
+	m.process = drawOdds(r, processTroubles)
+	for i := range m.process {
+		m.process[i].p /= 50 // a world has hundreds of steps
+	}
+	for range r.IntN(4) {
+		m.aims = append(m.aims, aim{
+			pair: pair{one(r, processTroubles).name, one(r, simSteps)}, after: r.IntN(2) > 0,
+			from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),
+		})
+	}
+	return m
+}
+
+// starts are moments before which worlds begin: a plain one, and the nights on
+// which the shop's clocks change.
+var starts = []time.Time{
+	time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
+	time.Date(2026, 11, 1, 6, 30, 0, 0, time.UTC), // New York sets its clocks back at 06:00 UTC
+	time.Date(2027, 3, 14, 7, 30, 0, 0, time.UTC), // and forward at 07:00
+}
+
+// drawOdds makes some of the faults come with some frequency.
+func drawOdds(r *rand.Rand, all []trouble) odds {
+	level := one(r, []float64{0, 0.05, 0.2, 0.2, 0.5})
+	some := 1 + r.IntN(len(all))
+	var o odds
+	for _, i := range r.Perm(len(all))[:some] {
+		o = append(o, struct {
+			trouble
+			p float64
+		}{all[i], level / float64(some)})
+	}
+	return o
+}
+
+// drawHooks makes webhooks go wrong in some ways.
+func drawHooks(r *rand.Rand) shopifytest.Faults {
+	p := func() float64 { return one(r, []float64{0, 0, 0.1, 0.4}) }
+	return shopifytest.Faults{
+		Drop: one(r, []float64{0, 0.1, 0.5, 1}), Repeat: p(), Twin: p() / 2, Delay: p(), Reorder: p(), Corrupt: p() / 2, CorruptLost: p(),
+		Stale: p(), NewID: p(), MaxDelay: one(r, []time.Duration{time.Minute, time.Hour, 24 * time.Hour}),
+	}
+}
+
+// String tells a mix on one line.
+func (m mix) String() string {
+	return fmt.Sprintf("%s for %s, tier %s, %d shops, lag %s and %s, webhooks %v, rules %v, %d acts", m.start.Format(time.DateTime), m.span, m.tier,
+		m.shops, m.indexLag, m.erpLag, m.webhooks, m.rules, m.acts)
+}

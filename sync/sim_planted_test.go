@@ -1,0 +1,121 @@
+package ordersync
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var simPlanted = flag.Bool("planted", false, "build the engine with each planted bug, and see that the simulator finds it")
+
+// within is the number of worlds in which every planted bug must be found.
+const within = 1000
+
+// TestSimFindsPlantedBugs builds this package once for each planted bug, with
+// the source changed by the go command's overlay, and plays worlds until one
+// fails. It writes what it found into docs/simulation.md.
+func TestSimFindsPlantedBugs(t *testing.T) {
+	if !*simPlanted {
+		t.Skip("takes minutes: run it with -planted, as `make sim` does")
+	}
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []string
+	for _, p := range plants {
+		t.Run(p.name, func(t *testing.T) {
+			world, how := p.find(t, root)
+			if world == 0 {
+				t.Fatalf("not found in %d worlds", within)
+			}
+			t.Logf("world %d: %s", world, how)
+			rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %d | %s |", p.name, p.file, p.breaks, world, how))
+		})
+	}
+	if !t.Failed() {
+		writeTable(t, filepath.Join(root, "docs", "simulation.md"), rows)
+	}
+}
+
+var firstFailure = regexp.MustCompile(`world (\d+): (\w+)`)
+
+// find plays worlds with the bug in place, and returns the first that fails with
+// the invariant it breaks.
+func (p plant) find(t *testing.T, root string) (world int, how string) {
+	binary := p.build(t, root)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+	defer cancel()
+	play := exec.CommandContext(ctx, binary, "-test.run", "^TestSim$", "-stop", "-seeds", strconv.Itoa(within))
+	play.Dir = filepath.Join(root, "sync")
+	said, _ := play.CombinedOutput() // it fails where it finds something, and its words tell
+	for _, found := range firstFailure.FindAllStringSubmatch(string(said), -1) {
+		if n, _ := strconv.Atoi(found[1]); world == 0 || n < world {
+			world, how = n, found[2]
+		}
+	}
+	if world == 0 && !strings.Contains(string(said), "PASS") {
+		t.Fatalf("it ends without a word of a world:\n%s", said)
+	}
+	return world, how
+}
+
+// build builds the tests of this package with the bug in the source.
+func (p plant) build(t *testing.T, root string) (binary string) {
+	dir, original := t.TempDir(), filepath.Join(root, p.file)
+	source, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), p.old); n != 1 {
+		t.Fatalf("%s has the text to be replaced %d times, not once:\n%s", p.file, n, p.old)
+	}
+	changed := filepath.Join(dir, "changed.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), p.old, p.new, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{original: changed}}) // strings: it can't fail
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary = filepath.Join(dir, "planted.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", list, "-o", binary, "./sync")
+	build.Dir = root
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building: %v\n%s", err, said)
+	}
+	return binary
+}
+
+// Marks in docs/simulation.md between which the table stands.
+const (
+	tableBegin = "<!-- planted bugs: written by `make sim` -->\n"
+	tableEnd   = "<!-- end of planted bugs -->\n"
+)
+
+// writeTable puts what was found into the documentation.
+func writeTable(t *testing.T, path string, rows []string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(text), tableBegin)
+	_, after, ends := strings.Cut(rest, tableEnd)
+	if !found || !ends {
+		t.Fatalf("%s has no place for the table", path)
+	}
+	table := "| bug | in | what it breaks | found in world | by invariant |\n|---|---|---|---|---|\n" + strings.Join(rows, "\n") + "\n"
+	if err := os.WriteFile(path, []byte(before+tableBegin+table+tableEnd+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,272 @@
+package ordersync
+
+// plant is a bug that a programmer might make, as a change of one place of the
+// source. The simulator must find it.
+type plant struct {
+	name   string
+	file   string // from the module's root
+	old    string // occurs exactly once
+	new    string
+	breaks string
+}
+
+var plants = []plant{
+	{
+		"acknowledged before stored", "shopify/door.go",
+		"\t\t_, err = d.Keep(r.Context(), hook)\n",
+		"\t\tw.WriteHeader(http.StatusOK)\n\t\t_, err = d.Keep(r.Context(), hook)\n",
+		"a crash loses a webhook that Shopify will not send again",
+	},
+	{
+		"duplicate key not remembered", "store/dedupe.go",
+		"\td.group[k] = struct{}{}\n\treturn false, nil\n",
+		"\treturn false, nil\n",
+		"a repeated webhook is stored twice",
+	},
+	{
+		"keys not read again after a crash", "store/dedupe.go",
+		"\t\td.fresh[keyOf(shop, id)] = struct{}{}\n",
+		"",
+		"a webhook repeated after a crash is stored twice",
+	},
+	{
+		"intake skips an event", "sync/intake.go",
+		"\tb.Through, b.At = events[len(events)-1].ID, b.at\n",
+		"\tb.Through, b.At = events[len(events)-1].ID+1, b.at\n",
+		"an event that comes meanwhile is never decided",
+	},
+	{
+		"a tie counts as newer", "sync/intake.go",
+		"\tcase !seen || o.UpdatedAt.After(known.UpdatedAt):\n",
+		"\tcase !seen || !o.UpdatedAt.Before(known.UpdatedAt):\n",
+		"of two versions of one second the one heard last wins",
+	},
+	{
+		"a tie is not asked about", "sync/intake.go",
+		"\t\tb.doubt(ev, key, \"tie\", \"another content of the same second is known\")\n",
+		"\t\tb.note(ev, key, \"tie\", \"another content of the same second is known\")\n",
+		"of two versions of one second the one heard first stays",
+	},
+	{
+		"an answer wins over a later webhook", "sync/intake.go",
+		"\t\tif told {\n",
+		"\t\tif told && false {\n",
+		"an answer under way when a webhook of the same second comes overwrites it",
+	},
+	{
+		"what a webhook told is final", "sync/poll.go",
+		"\t\t\tif final {\n",
+		"\t\t\tif true {\n",
+		"a second change of one second, whose webhook is lost, is never found",
+	},
+	{
+		"no overlap of polls", "sync/poll.go",
+		"\tfrom = from.Add(-e.shops[name].PollOverlap)\n",
+		"",
+		"what the search index learns late is never asked for",
+	},
+	{
+		"the poll's cursor is our own clock", "sync/poll.go",
+		"\treturn result, e.store.Polled(ctx, name, result.Newest, newer, \"\")\n",
+		"\treturn result, e.store.Polled(ctx, name, to, newer, \"\")\n",
+		"while our clock is ahead, polls skip what happens then",
+	},
+	{
+		"the cursor goes beyond the window", "sync/poll.go",
+		" && head.UpdatedAt.Before(to) {\n",
+		" {\n",
+		"what changed between the window's end and the newest head is skipped",
+	},
+	{
+		"the cursor is stored before what was seen", "sync/poll.go",
+		"\treturn result, e.store.Polled(ctx, name, result.Newest, newer, \"\")\n",
+		"\tif err := e.store.Polled(ctx, name, result.Newest, nil, \"\"); err != nil {\n\t\treturn result, err\n\t}\n\treturn result, e.store.AskAgain(ctx, newer...)\n",
+		"a crash in between loses what the poll found",
+	},
+	{
+		"a failed fetch is dropped", "sync/refetch.go",
+		"\t\tif err := e.store.PostponeRefetch(ctx, r, e.now().Add(wait), err.Error()); err != nil {\n",
+		"\t\tif err := e.store.DropRefetch(ctx, r, store.Decision{At: e.now().Add(0 * wait), Shop: r.Shop, OrderID: r.ID, Step: \"refetch\"}); err != nil {\n",
+		"an order in doubt is not asked for again",
+	},
+	{
+		"an answer ends every question", "store/orders.go",
+		"WHERE shop = $1 AND order_id = $2 AND asked <= $3`",
+		"WHERE shop = $1 AND order_id = $2 AND $3 = $3`",
+		"a doubt that comes during a fetch is forgotten with its answer",
+	},
+	{
+		"no look-up after an unknown result", "sync/deliver.go",
+		"\tif !a.claim.Verify {\n",
+		"\tif !a.claim.Verify || a.claim.Ghost != \"\" {\n",
+		"a document whose call was not answered is made again",
+	},
+	{
+		"a look-up at once", "sync/lane.go",
+		"\t\treturn 0\n\t}\n\treturn l.longest()\n",
+		"\t\treturn 0\n\t}\n\treturn 0\n",
+		"a call under way is not seen yet, and its document is made again",
+	},
+	{
+		"a newer version does not wait", "sync/deliver.go",
+		"\treturn a.waitForGhost(a.longest(), \"an earlier",
+		"\treturn a.waitForGhost(0, \"an earlier",
+		"a late effect lands on top of a newer version",
+	},
+	{
+		"an unanswered call leaves no ghost", "sync/deliver.go",
+		"\ts.Verify, s.Ambiguous, s.Ghost = true, true, true\n",
+		"\ts.Verify, s.Ambiguous, s.Ghost = true, true, false\n",
+		"nobody waits for its late effect",
+	},
+	{
+		"a 500 leaves no ghost", "sync/deliver.go",
+		"\"\", r.Lingers\n",
+		"\"\", false\n",
+		"the failed request lands on top of a newer version",
+	},
+	{
+		"a 500 did nothing", "erp/http/status.go",
+		"\tif a.s.Tier == erp.TierA {\n",
+		"\tif true {\n",
+		"in tiers B and C it may have, and the document is made again",
+	},
+	{
+		"intent after the call", "sync/deliver.go",
+		"\tif err := a.engine.store.Begin(a.calls, &note); err != nil {\n\t\treturn a.putBack(\"the intent could not be stored: \" + err.Error())\n\t}\n\tctx, cancel := context.WithTimeout(a.calls, a.Timeout)\n\tdefer cancel()\n\tvar t erp.Transcript\n\tresult := a.Adapter.Deliver(ctx, a.doc, &t)\n",
+		"\tctx, cancel := context.WithTimeout(a.calls, a.Timeout)\n\tdefer cancel()\n\tvar t erp.Transcript\n\tresult := a.Adapter.Deliver(ctx, a.doc, &t)\n\tif err := a.engine.store.Begin(a.calls, &note); err != nil {\n\t\treturn a.putBack(\"the intent could not be stored: \" + err.Error())\n\t}\n",
+		"a crash forgets a call that has left",
+	},
+	{
+		"the lease ends when the call begins", "store/deliveries.go",
+		"lease_until = max(lease_until, $7)",
+		"lease_until = CASE WHEN $1 > 0 THEN $1 ELSE max(lease_until, $7) END",
+		"a second attempt begins while the first is at it",
+	},
+	{
+		"the intent asks for no token", "store/deliveries.go",
+		"AND erp = $4 AND token = $5 AND state = 'sending'`,\n\t\t\tsent,",
+		"AND erp = $4 AND $5 <> ''`,\n\t\t\tsent,",
+		"an attempt whose lease is over sends all the same",
+	},
+	{
+		"the result asks for no token", "store/deliveries.go",
+		"AND erp = $18 AND token = $19 AND state = 'sending'`",
+		"AND erp = $18 AND $19 <> ''`",
+		"an attempt whose lease is over overwrites the next one's result",
+	},
+	{
+		"a refusal of the older version rests", "store/deliveries.go",
+		"\tcase StateDue, StateUnknown:\n\t\treturn r, err\n",
+		"\tcase StateDue, StateUnknown, StateParked, StateExcluded:\n\t\treturn r, err\n",
+		"a version that came during the attempt is never sent",
+	},
+	{
+		"a restart frees what was being sent", "store/deliveries.go",
+		"\t\t\t\tstate = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,\n",
+		"\t\t\t\tstate = 'due',\n",
+		"a call cut off by a crash is made again without a look-up",
+	},
+	{
+		"a restart forgets calls under way", "store/deliveries.go",
+		"ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN $1 ELSE ghost_at END",
+		"ghost = ghost, ghost_at = ghost_at",
+		"nobody waits for the late effect of a call cut off by a crash",
+	},
+	{
+		"a replay forgets a call in doubt", "store/deliveries.go",
+		"sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END",
+		"sent_at = 0",
+		"tier C makes the document again",
+	},
+	{
+		"a failure that passes parks", "sync/deliver.go",
+		"\t\ts := a.retry(r.Reason, r.After)\n",
+		"\t\tif true {\n\t\t\treturn a.park(\"deliver\", &erp.Problem{Reason: r.Reason})\n\t\t}\n\t\ts := a.retry(r.Reason, r.After)\n",
+		"orders wait for a person though the ERP is back",
+	},
+	{
+		"a dead ERP is never tried again", "sync/circuit.go",
+		"\tif now.Before(c.until) {\n\t\treturn 0, c.until.Sub(now)\n",
+		"\tif true {\n\t\treturn 0, time.Second\n",
+		"once open, the circuit never closes",
+	},
+	{
+		"Retry-After is obeyed for ever", "sync/deliver.go",
+		"\tafter = min(after, longestRetryAfter)\n",
+		"",
+		"one answer keeps an order waiting for hours",
+	},
+	{
+		"a backoff without bound", "sync/engine.go",
+		"\tif tries < 30 && first<<tries < longest {\n",
+		"\tif tries < 30 {\n",
+		"orders wait for ever longer",
+	},
+	{
+		"a cancellation is not passed on", "sync/deliver.go",
+		"Cancelled: a.order.CancelledAt != nil,",
+		"Cancelled: false,",
+		"a cancelled order parks or stays live",
+	},
+	{
+		"an excluded document stays live", "sync/deliver.go",
+		"\tif a.rule != nil && nothingThere {\n",
+		"\tif a.rule != nil {\n",
+		"an order that a rule takes out stays in the ERP",
+	},
+	{
+		"excluded without a look", "sync/deliver.go",
+		" && a.claim.SentAt.IsZero() && !a.claim.Verify\n",
+		" && a.claim.SentAt.IsZero()\n",
+		"a document that the delivery does not know of stays live",
+	},
+	{
+		"cancelling changes no content", "sync/deliver.go",
+		"\t\ta.hash += \"-cancelled\"\n",
+		"",
+		"a rule takes an order out, and the document counts as the same",
+	},
+	{
+		"tier C makes documents anew", "sync/deliver.go",
+		"\tif a.Adapter.Tier() != erp.TierC || ",
+		"\tif true || ",
+		"a document that does not show yet is made again",
+	},
+	{
+		"ghosts of a restored copy", "store/store.go",
+		"sent = 'not known', ghost = 'not known', ghost_at = $1\n",
+		"sent = 'not known'\n",
+		"a call that left after the backup lands on top of what is sent next",
+	},
+	{
+		"a restore without looking first", "store/migrate.go",
+		"`UPDATE deliveries SET verify = 1;\n\t\tINSERT",
+		"`UPDATE deliveries SET verify = verify;\n\t\tINSERT",
+		"what the copy knows is sent over what the ERP has",
+	},
+	{
+		"the ERP is never ahead", "sync/deliver.go",
+		"\t\tif newerVersion(f.Version, a.doc.Version) {\n",
+		"\t\tif false && newerVersion(f.Version, a.doc.Version) {\n",
+		"after a restore an older version is sent over a newer",
+	},
+	{
+		"a cancelled document is never ahead", "sync/deliver.go",
+		"\t\tif newerVersion(f.Version, a.doc.Version) {\n",
+		"\t\tif !f.Cancelled && newerVersion(f.Version, a.doc.Version) {\n",
+		"after a restore a cancelled order comes to life",
+	},
+	{
+		"asked for ever", "sync/deliver.go",
+		"\tif a.claim.Tries >= asked {\n",
+		"\tif a.claim.Tries >= 100*asked {\n",
+		"an order that Shopify no longer tells of goes round and round",
+	},
+	{
+		"a document that is gone is changed for ever", "erp/http/deliver.go",
+		"\tcase (ans.status == http.StatusNotFound || ans.status == http.StatusGone) && !s.create:\n",
+		"\tcase false:\n",
+		"an order whose document somebody deleted never comes back",
+	},
+}

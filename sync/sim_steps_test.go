@@ -1,0 +1,189 @@
+package ordersync
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// cycle is one of the engine's loops: a step, taken when the store has changed
+// or a moment has come. Here new steps are added, in drive.
+type cycle struct {
+	*process
+	name  string
+	wakes []string // the store's methods after which it is due
+	run   func(*task) (again time.Duration)
+
+	at      time.Time // when it is due; zero: after a change
+	running bool
+	missed  bool // it became due while it ran
+	rounds  int
+}
+
+// drive starts the loops, as Run and schedule do.
+func (p *process) drive() {
+	add := func(name string, run func(*task) time.Duration, wakes ...string) *cycle {
+		c := &cycle{process: p, name: name, run: run, wakes: wakes}
+		p.cycles = append(p.cycles, c)
+		c.due(p.upTo(time.Second))
+		return c
+	}
+	add("intake", p.intake, "Append", "AppendAnswer")
+	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover")
+	p.takesBack = add("recover", p.recover)
+	for _, shop := range p.shops {
+		add("refetch "+shop.name, func(t *task) time.Duration { return p.refetch(t, shop.name) }, "ApplyIntake", "FoundGaps", "Settle", "AskAgain")
+		add("poll "+shop.name, func(*task) time.Duration {
+			_, err := p.engine.Poll(p.stop, shop.name)
+			p.tell(err)
+			if err == nil {
+				p.looked[shop.name]++
+			}
+			return p.mix.poll
+		})
+		if p.mix.webhooks {
+			add("subscribe "+shop.name, func(*task) time.Duration {
+				p.tell(p.engine.Subscribe(p.stop, shop.name))
+				return time.Hour
+			})
+		}
+	}
+	if p.mix.keep > 0 {
+		add("forget", func(*task) time.Duration {
+			p.tell(p.engine.forget(p.stop))
+			return time.Hour
+		})
+	}
+}
+
+// intake decides what was heard.
+func (p *process) intake(*task) time.Duration { return p.engine.intakeAll(p.stop) }
+
+// deliver claims what is due, and works on each claim in a task of its own.
+func (p *process) deliver(t *task) time.Duration {
+	next, err := p.store.NextDue(p.stop, "books")
+	p.tell(err)
+	if next.IsZero() {
+		return 0
+	}
+	if wait := next.Sub(p.clock()); wait > 0 {
+		return wait
+	}
+	l := p.engine.lanes["books"]
+	claims, wait := l.take(p.stop)
+	for _, c := range claims {
+		p.oneAttemptEach(c)
+		l.running++
+		attempt := p.spawn(p, "attempt", func(t *task) { l.attempt(p.calls, p.stop, c) }, func() {
+			l.running--
+			if open, _ := l.circuit.state(); !open.IsZero() { // it waits for its probe
+				p.changed("Settle")
+			}
+		})
+		attempt.claim, attempt.disturbed = &c, t.disturbed // since the clock was read
+		p.takesBack.due(p.between(10*time.Second, time.Minute))
+	}
+	if len(claims) > 0 {
+		return time.Millisecond
+	}
+	return wait
+}
+
+// recover takes back attempts whose lease has run out. The engine looks every
+// ten seconds; here it is enough to look while there are attempts.
+func (p *process) recover(*task) time.Duration {
+	_, err := p.store.Recover(p.stop, false)
+	p.tell(err)
+	p.engine.purge(p.stop)
+	if slices.ContainsFunc(p.tasks, func(t *task) bool { return t.claim != nil }) {
+		return p.between(10*time.Second, time.Minute)
+	}
+	return 0
+}
+
+// refetch asks a shop for what is in doubt, several orders at once.
+func (p *process) refetch(t *task, shop string) time.Duration {
+	asked, err := p.store.DueRefetches(p.stop, shop, p.clock().AddDate(1, 0, 0), 1000)
+	p.tell(err)
+	var next time.Time
+	under := 0
+	for _, r := range asked {
+		switch {
+		case r.NextAt.After(p.clock()):
+			if next.IsZero() || r.NextAt.Before(next) {
+				next = r.NextAt
+			}
+		case under < refetchBatch:
+			under++
+			p.spawn(p, "refetch", func(*task) { p.tell(p.engine.Refetch(p.stop, r)) }, func() {
+				if under--; under == 0 && !t.over {
+					t.wakeIn(0)
+				}
+			})
+		}
+	}
+	switch {
+	case under > 0:
+		t.park()
+		return time.Millisecond
+	case next.IsZero():
+		return 0
+	}
+	return next.Sub(p.clock())
+}
+
+// changed makes the loops due that wait for what the method of the store did.
+func (p *process) changed(method string) {
+	for _, c := range p.cycles {
+		if slices.Contains(c.wakes, method) {
+			c.due(p.upTo(20 * time.Millisecond))
+		}
+	}
+}
+
+// due plans the next round, unless an earlier one is planned.
+func (c *cycle) due(in time.Duration) {
+	at := c.now.Add(in)
+	if !c.at.IsZero() && !c.at.After(at) {
+		return
+	}
+	c.at = at
+	c.in(in, func() {
+		if c.at.Equal(at) {
+			c.at = time.Time{}
+			c.round()
+		}
+	})
+}
+
+func (c *cycle) round() {
+	switch {
+	case c.dead || c.stop.Err() != nil:
+	case c.running:
+		c.missed = true
+	default:
+		c.running = true
+		again := time.Duration(0)
+		c.spawn(c.process, c.name, func(t *task) { again = c.run(t) }, func() {
+			c.running = false
+			c.rounds++
+			if c.missed {
+				c.missed, again = false, time.Millisecond
+			}
+			if again > 0 {
+				c.due(again)
+			}
+		})
+	}
+}
+
+// rounds is how often all loops of this kind have gone round.
+func (p *process) rounds(kind string) int {
+	least := -1
+	for _, c := range p.cycles {
+		if name, _, _ := strings.Cut(c.name, " "); name == kind && (least < 0 || c.rounds < least) {
+			least = c.rounds
+		}
+	}
+	return least
+}

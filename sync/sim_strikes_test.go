@@ -1,0 +1,143 @@
+package ordersync
+
+import (
+	"context"
+	"time"
+
+	"gapless/store"
+)
+
+// What may befall Gapless's process at each of its steps.
+const (
+	crash     = "crash"
+	stop      = "stop"
+	pause     = "pause"       // of the whole process
+	stall     = "stall"       // of the one task, past its lease
+	ahead     = "clock ahead" // it jumps
+	behind    = "clock back"
+	farthest  = time.Hour       // that clocks are wrong
+	slightly  = 2 * time.Minute // that they jump while a request may yet take effect
+	longStall = 6 * time.Minute
+)
+
+var processTroubles = []trouble{{name: crash}, {name: stop}, {name: pause}, {name: stall}, {name: ahead}, {name: behind}}
+
+// deeds is what the world knows of a task.
+type deeds struct {
+	claim     *store.Claim // of an attempt
+	began     time.Time    // its last call, intent included
+	disturbed bool         // it was paused or the clock jumped: its lease may be over
+	before    store.Delivery
+	settled   bool
+	refused   bool // the ERP has said no to its document
+}
+
+// reach is called by a task at each of its steps, before and after. Here the
+// process is struck, and here others get their turn.
+func (t *task) reach(step string, after bool) {
+	if t.dying {
+		return
+	}
+	t.taken[step]++
+	what := t.struck(step, after)
+	if what != "" {
+		t.meets(what, moment(step, after))
+		t.note("%s: %s %s", t.name, what, moment(step, after))
+	}
+	switch what {
+	case crash:
+		t.strike = t.world.crash
+		t.park()
+	case stop:
+		t.strike = func() { t.halt(t.restart) }
+		t.sleep(0)
+	case pause:
+		t.proc.asleep = t.now.Add(t.between(time.Second, 20*time.Minute))
+		t.disturb()
+		t.sleep(0)
+	case stall:
+		t.disturbed = true
+		t.sleep(t.between(time.Second, longStall))
+	case ahead:
+		t.jump(1)
+	case behind:
+		t.jump(-1)
+	}
+	if t.chance(0.3) {
+		t.sleep(t.upTo(5 * time.Millisecond))
+	}
+}
+
+func moment(step string, after bool) string {
+	if after {
+		return "after " + step
+	}
+	return "before " + step
+}
+
+// struck draws what befalls the process here.
+func (t *task) struck(step string, after bool) string {
+	if t.calm || t.proc == nil || !t.up() {
+		return ""
+	}
+	for i, a := range t.mix.aims {
+		if a.step == step && a.after == after && !t.now.Before(a.from) {
+			t.mix.aims = append(t.mix.aims[:i], t.mix.aims[i+1:]...)
+			return a.fault
+		}
+	}
+	return t.mix.process.draw(t.rand, trouble{}).name
+}
+
+// restart starts again after a while.
+func (w *world) restart(path string) { w.in(w.downtime(), func() { w.boot(path) }) }
+
+// jump sets Gapless's clock. An ERP's longest request is waited out by this
+// clock, so with one under way it must not jump by more than the config allows for.
+func (w *world) jump(sign time.Duration) {
+	by := w.between(time.Second, farthest)
+	if w.books.underway() > 0 {
+		by = w.upTo(slightly)
+	}
+	skew := min(max(w.skew+sign*by, -farthest), farthest)
+	if w.books.underway() == 0 {
+		w.level = skew
+	}
+	w.setClock(min(max(skew, w.level-slightly), w.level+slightly))
+}
+
+func (w *world) setClock(skew time.Duration) {
+	w.disturb()
+	w.skew = skew
+	w.note("the clock is %s off", skew)
+	for _, c := range w.proc.cycles {
+		c.due(0)
+	}
+}
+
+// expired is what ends a call before it leaves: its context, or that it has
+// waited too long.
+func (t *task) expired(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if t.left() <= 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// disturb notes that leases of attempts under way may run out early.
+func (w *world) disturb() {
+	for _, t := range w.tasks {
+		t.disturbed = true
+	}
+}
+
+// left is how long the call of a task may still take.
+func (t *task) left() time.Duration {
+	if t.began.IsZero() {
+		return patience
+	}
+	return min(patience, t.began.Add(attemptTime).Sub(t.now))
+}
