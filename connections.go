@@ -36,7 +36,7 @@ func freeBytes(folder string) int64 {
 	if err := syscall.Statfs(folder, &free); err != nil {
 		return -1
 	}
-	return int64(free.Bavail) * int64(free.Bsize)
+	return int64(free.Bavail) * int64(free.Bsize) //nolint:unconvert // its type differs between systems
 }
 
 // Test tries one connection, and changes nothing there.

@@ -81,7 +81,7 @@ type pageError struct {
 // Error is both sentences.
 func (e pageError) Error() string { return e.Title + ": " + e.What }
 
-func notFound(what string) error {
+func notFound(what string) pageError {
 	return pageError{http.StatusNotFound, what, "It may have been removed, or the address has a mistake."}
 }
 
@@ -158,7 +158,7 @@ func (s *Server) explain(w http.ResponseWriter, v *visit, err error) {
 	switch {
 	case errors.As(err, &told):
 	case errors.Is(err, store.ErrNotFound):
-		told = notFound("There is nothing here").(pageError)
+		told = notFound("There is nothing here")
 	default:
 		s.Log.Error("a page could not be made", "path", loggedPath(v.Request), "err", err)
 		told = pageError{http.StatusServiceUnavailable, "This page could not be made just now",
