@@ -339,17 +339,20 @@ func (s *Store) KeepOutcome(ctx context.Context, attempt int64, o Outcome) error
 	return s.writer.apply(ctx, 0, func(t *tx) error { return s.keepOutcome(t, attempt, o, true) })
 }
 
+// takeBack takes deliveries from the attempts that have them in hand.
+const takeBack = `UPDATE deliveries SET token = '', lease_until = 0, next_at = $1, changed_at = $1,
+		state = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,
+		ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN $1 ELSE ghost_at END,
+		reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
+	WHERE state = 'sending'`
+
 // Recover frees deliveries that were being sent: all of them after a start,
 // when nobody holds a lease any more, or those whose lease has run out. One
 // whose call may have left becomes unknown, to be looked up at earliest.
 func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) {
 	now := s.now()
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
-		freed, err = t.changed(`UPDATE deliveries SET token = '', lease_until = 0, next_at = $1, changed_at = $1,
-				state = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,
-				ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN $1 ELSE ghost_at END,
-				reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
-			WHERE state = 'sending' AND ($2 = 1 OR lease_until <= $1)`, micros(now), flag(all))
+		freed, err = t.changed(takeBack+` AND ($2 = 1 OR lease_until <= $1)`, micros(now), flag(all))
 		return err
 	})
 	return freed, err

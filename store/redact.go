@@ -119,7 +119,7 @@ func (s *Store) redactOrders(ctx context.Context, r Redaction, ids []int64) erro
 		return err
 	}
 	now := s.now()
-	return s.writer.apply(ctx, 0, func(t *tx) error {
+	return s.writer.apply(ctx, Deliveries, func(t *tx) error {
 		for _, id := range ids {
 			if err := redactOrder(t, OrderKey{r.Shop, id}, contents[id], now); err != nil {
 				return err
@@ -160,6 +160,10 @@ func redactOrder(t *tx, k OrderKey, content []byte, now time.Time) error {
 		if err := t.exec(`UPDATE orders SET redacted_at = $1 WHERE shop = $2 AND id = $3`, micros(now), k.Shop, k.ID); err != nil {
 			return err
 		}
+	}
+	// What an attempt has in hand names the person: it must not be sent any more.
+	if err := t.exec(takeBack+` AND shop = $2 AND order_id = $3`, micros(now), k.Shop, k.ID); err != nil {
+		return err
 	}
 	if err := t.exec(`DELETE FROM bodies WHERE event_id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $2 AND order_id <> 0)`,
 		k.Shop, k.ID); err != nil {

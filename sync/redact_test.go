@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"bytes"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -92,6 +93,44 @@ func TestAnOrderThatComesAfterItsCustomersRedactionIsTakenWithoutThePerson(t *te
 	late.tell("orders/create", first.shop.REST(k.ID))
 	late.forgotten(k, email)
 	require.Equal(t, customer, late.order(k).CustomerID, "a later request still finds the order")
+}
+
+// An attempt has the order in hand, and its call is under way, while its buyer
+// is forgotten. What it heard is not kept, and what has not left stays.
+func TestAnAttemptUnderWayDoesNotBringBackAForgottenPerson(t *testing.T) {
+	for name, left := range map[string]bool{"before its call": false, "during its call": true} {
+		t.Run(name, func(t *testing.T) {
+			a := build(t, setup{})
+			k, customer, email := a.person()
+			a.change(k, shopifytest.DoTag)
+			a.hear()
+			l, sent, slow := a.engine.lanes["books"], make(chan struct{}), a.wire.hold()
+			claims, _ := l.take(t.Context())
+			require.Len(t, claims, 1)
+			attempt := func() { l.attempt(t.Context(), t.Context(), claims[0]); close(sent) }
+			if left {
+				go attempt()
+				<-slow.arrived
+			} else {
+				defer close(slow.release)
+			}
+			a.pass(time.Second)
+			a.tell("customers/redact", a.shop.CustomersRedact(customer, k.ID))
+			if left {
+				close(slow.release)
+			} else {
+				a.wire.answer(http.StatusUnprocessableEntity) // in place of the one that waits
+				attempt()
+				require.Equal(t, 1, a.writes(k), "it was not sent")
+				a.wire.take(http.MethodPut)
+			}
+			<-sent
+			a.forgotten(k, email)
+			a.settleLater(time.Minute)
+			require.Equal(t, store.StateDelivered, a.delivery(k).State)
+			a.forgotten(k, email)
+		})
+	}
 }
 
 // The order no longer names the customer whom an older body, in the same batch

@@ -24,6 +24,7 @@ var acts = []struct {
 }{
 	{30, (*world).change},
 	{2, (*world).deletes},
+	{2, (*world).asksToBeForgotten},
 	{3, (*world).spoilSubscription},
 	{2, func(w *world) { w.outage(w.books.route) }},
 	{2, func(w *world) { w.outage(one(w.rand, w.shops).route) }},
@@ -88,7 +89,7 @@ func (w *world) deletes() {
 // back, or doubles it.
 func (w *world) spoilSubscription() {
 	m := one(w.rand, w.shops)
-	all := m.shop.Subscriptions()
+	all := slices.DeleteFunc(m.shop.Subscriptions(), func(s shopifytest.Subscription) bool { return s.FromTOML })
 	if len(all) == 0 {
 		return
 	}
@@ -221,6 +222,7 @@ func (w *world) references() (all []string) {
 type backup struct {
 	path         string
 	acknowledged map[string]bool
+	forgotten    map[person]bool
 }
 
 // backup copies the store while it is in use.
@@ -233,7 +235,7 @@ func (w *world) backup() {
 		w.fail("backup: %v", err)
 	}
 	w.note("a backup")
-	w.copies = append(w.copies, backup{path, maps.Clone(w.acknowledged)})
+	w.copies = append(w.copies, backup{path, maps.Clone(w.acknowledged), maps.Clone(w.forgotten)})
 }
 
 // restore goes on from an old copy, as after the loss of a disk.
@@ -249,7 +251,7 @@ func (w *world) restore() {
 	}
 	next := w.proc.take(b.path)
 	w.endOf(w.proc)
-	w.acknowledged = maps.Clone(b.acknowledged)
+	w.acknowledged, w.forgotten = maps.Clone(b.acknowledged), maps.Clone(b.forgotten)
 	w.in(w.downtime(), func() { w.boot(next) })
 }
 

@@ -2,7 +2,7 @@ package ordersync
 
 import (
 	"bytes"
-	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -27,7 +27,7 @@ type books struct {
 	ledger  *erptest.ERP
 	adapter erp.Adapter
 	unknown string            // an article that it does not know yet
-	content map[string][]byte // of each write, by its key and whether it cancels
+	content map[string][]byte // of each write
 }
 
 func openBooks(w *world) *books {
@@ -77,40 +77,28 @@ func (b *books) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // leaving is called when a request is about to leave.
-func (b *books) leaving(t *task, r *http.Request, body []byte) {
-	if r.Method == http.MethodGet {
-		return
+func (b *books) leaving(t *task, r *http.Request, _ []byte) {
+	if r.Method != http.MethodGet {
+		t.intended(r)
 	}
-	b.content[contentKey(r.Header.Get("Idempotency-Key"), cancels(body))] = body
-	t.intended(r)
 }
 
 // written is called when a request was carried out.
-func (b *books) written(r *http.Request, answer *httptest.ResponseRecorder) {
-	if r.Method != http.MethodGet {
-		reference := path.Base(r.URL.Path)
-		b.note("the ERP: %s %s, version %s: %d", r.Method, reference, r.Header.Get("X-Gapless-Version"), answer.Code)
+func (b *books) written(r *http.Request, body []byte, answer *httptest.ResponseRecorder) {
+	if r.Method == http.MethodGet {
+		return
+	}
+	reference := path.Base(r.URL.Path)
+	b.note("the ERP: %s %s, version %s: %d", r.Method, reference, r.Header.Get("X-Gapless-Version"), answer.Code)
+	if answer.Code/100 == 2 {
+		all := b.ledger.Documents(reference)
+		b.content[writeOf(all[len(all)-1])] = body
 		b.entered(reference)
 	}
 }
 
+// writeOf names the last write of a document.
+func writeOf(d erptest.Document) string { return fmt.Sprint(d.Ref, " ", d.ID, " ", len(d.Writes)) }
+
 // holds is the content of a document as it was written last, without its version.
-func (b *books) holds(d erptest.Document) string {
-	return withoutVersion(b.content[contentKey(d.Writes[len(d.Writes)-1].IdempotencyKey, d.Cancelled)])
-}
-
-// contentKey tells the bodies apart that one version may have: an order that a
-// rule takes out of the ERP goes there as cancelled.
-func contentKey(idempotency string, cancelled bool) string {
-	if cancelled {
-		return idempotency + " cancelled"
-	}
-	return idempotency
-}
-
-func cancels(body []byte) bool {
-	var doc struct {
-		CancelledAt *time.Time `json:"cancelled_at"`
-	}
-	return json.Unmarshal(body, &doc) == nil && doc.CancelledAt != nil
-}
+func (b *books) holds(d erptest.Document) string { return withoutVersion(b.content[writeOf(d)]) }

@@ -53,6 +53,7 @@ func openMall(w *world, i int) *mall {
 	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.withhold}
 	m.client = m.newClient(m, w.clock)
 	m.oracle = m.newClient(oracle{m.shop}, time.Now)
+	m.shop.Subscribe(shopifytest.Subscription{Topic: "customers/redact", URI: webhookURI, FromTOML: true})
 	if w.mix.webhooks {
 		for _, topic := range shopify.Topics[w.rand.IntN(3):] { // what is missing Gapless sees to
 			m.shop.Subscribe(shopifytest.Subscription{Topic: topic, URI: webhookURI})
@@ -90,7 +91,7 @@ func (m *mall) RoundTrip(r *http.Request) (*http.Response, error) {
 
 var askedFor = regexp.MustCompile(`(query|mutation) (\w+)`)
 
-// shopifyCall names a request to a shop by its GraphQL askedFor.
+// shopifyCall names a request to a shop by its GraphQL operation.
 func shopifyCall(_ *http.Request, body []byte) (step string, changes bool) {
 	found := askedFor.FindSubmatch(body)
 	if found == nil {
@@ -120,12 +121,12 @@ func (s *street) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !s.up() {
 		return nil, syscall.ECONNREFUSED
 	}
-	a := &answer{ResponseRecorder: httptest.NewRecorder(), said: func(status int) { s.answered(r, status) }}
-	waiting, finished := true, false
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
+	a := &answer{ResponseRecorder: httptest.NewRecorder(), said: func(status int) { s.answered(r, body, status) }}
+	waiting, finished := true, false
 	s.spawn(p, "door", func(*task) {
 		at := httptest.NewRequest(http.MethodPost, r.URL.String(), bytes.NewReader(body))
 		at.Header = r.Header.Clone()

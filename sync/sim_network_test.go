@@ -99,9 +99,9 @@ type route struct {
 	down    time.Time      // nobody answers until then
 	landing map[string]int // requests that may yet be carried out, by path
 
-	leaves  func(t *task, r *http.Request, body []byte)         // a request is about to
-	arrives func(r *http.Request, f trouble)                    // and is about to be carried out
-	done    func(r *http.Request, a *httptest.ResponseRecorder) // and was
+	leaves  func(t *task, r *http.Request, body []byte)                      // a request is about to
+	arrives func(r *http.Request, f trouble)                                 // and is about to be carried out
+	done    func(r *http.Request, body []byte, a *httptest.ResponseRecorder) // and was
 }
 
 // RoundTrip carries one request there and the answer back, or not.
@@ -219,7 +219,7 @@ func (l *route) arrive(in time.Duration, r *http.Request, body []byte, f trouble
 		}
 		l.serve.ServeHTTP(answer, at)
 		if l.done != nil {
-			l.done(at, answer)
+			l.done(at, body, answer)
 		}
 	})
 }

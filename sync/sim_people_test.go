@@ -111,10 +111,14 @@ func (w *world) known() []store.OrderView {
 	return views
 }
 
+// replayAll replays everything but what is parked: of that a person would first
+// have to make sure.
 func (w *world) replayAll() {
 	var keys []store.OrderKey
 	for _, v := range w.known() {
-		keys = append(keys, v.OrderKey)
+		if v.Delivery.State != store.StateParked {
+			keys = append(keys, v.OrderKey)
+		}
 	}
 	w.operate("operator", func(ctx context.Context) error {
 		_, err := w.proc.engine.Replay(ctx, keys, "operator")

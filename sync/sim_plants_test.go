@@ -163,8 +163,8 @@ var plants = []plant{
 	},
 	{
 		"a restart frees what was being sent", "store/deliveries.go",
-		"\t\t\t\tstate = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,\n",
-		"\t\t\t\tstate = 'due',\n",
+		"\t\tstate = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,\n",
+		"\t\tstate = 'due',\n",
 		"a call cut off by a crash is made again without a look-up",
 	},
 	{
@@ -268,5 +268,29 @@ var plants = []plant{
 		"\tcase (ans.status == http.StatusNotFound || ans.status == http.StatusGone) && !s.create:\n",
 		"\tcase false:\n",
 		"an order whose document somebody deleted never comes back",
+	},
+	{
+		"a rule decides by the older version", "sync/deliver.go",
+		"\tcase a.newerThere(found) != \"\":\n",
+		"\tcase a.newerThere(found) != \"\" && a.rule == nil:\n",
+		"after a restore a rule takes out what the newer version lets pass",
+	},
+	{
+		"what a look-up saw is forgotten", "sync/deliver.go",
+		"\ta.claim.Present = a.claim.Present || len(found) > 0\n",
+		"",
+		"a document whose change was refused stays live when a rule takes the order out",
+	},
+	{
+		"a redaction leaves attempts alone", "store/redact.go",
+		"\tif err := t.exec(takeBack+` AND shop = $2 AND order_id = $3`, micros(now), k.Shop, k.ID); err != nil {\n\t\treturn err\n\t}\n",
+		"",
+		"an attempt under way sends and keeps what names a forgotten person",
+	},
+	{
+		"pages of two states", "shopify/fetch.go",
+		" + \" \" + order.object(\"currentTotalPriceSet\").object(\"shopMoney\").text(\"amount\")\n",
+		"\n",
+		"an edit between two pages, within a second, parks the order",
 	},
 }

@@ -3,6 +3,7 @@ package ordersync
 import (
 	"context"
 	"fmt"
+	"go/token"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -82,17 +83,17 @@ func (p *process) step(done bool) {
 	t.reach(name, true)
 }
 
-// storeMethod is the store's method that writes.
-func storeMethod() string {
+// storeMethod is the method that was called of the store, and now writes.
+func storeMethod() (name string) {
 	var pcs [16]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	for {
 		frame, more := frames.Next()
-		if _, name, found := strings.Cut(frame.Function, "store.(*Store)."); found {
-			return name
+		if _, method, found := strings.Cut(frame.Function, "store.(*Store)."); found && token.IsExported(method) {
+			name = method
 		}
 		if !more {
-			return ""
+			return name
 		}
 	}
 }

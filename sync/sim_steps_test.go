@@ -84,6 +84,7 @@ func (p *process) deliver(t *task) time.Duration {
 		p.takesBack.due(p.between(10*time.Second, time.Minute))
 	}
 	if len(claims) > 0 {
+		p.takenBack() // since they were claimed
 		return time.Millisecond
 	}
 	return wait
