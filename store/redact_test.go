@@ -213,8 +213,8 @@ func TestACallUnderWayWhileItsOrderIsRedactedLeavesNoTranscript(t *testing.T) {
 	redact(t, s, Redaction{CustomerID: 7})
 	r := settle(c, StateDelivered)
 	r.AttemptID, r.Outcome = a.ID, &Outcome{Result: "created", EndedAt: noon, Exchanges: json.RawMessage(`["` + p.Email + `"]`)}
-	require.NoError(t, s.Settle(t.Context(), r))
-	require.Equal(t, StateDelivered, delivery(t, s, 1).State)
+	require.ErrorIs(t, s.Settle(t.Context(), r), ErrStale)
+	require.Equal(t, StateUnknown, delivery(t, s, 1).State, "what it did is looked up")
 	require.Empty(t, found(t, s, p))
 }
 

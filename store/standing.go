@@ -77,8 +77,10 @@ const wideWindow = 7 * 24 * time.Hour
 func (s *Store) Standings(ctx context.Context, shop, erp string, by Axis, from, to time.Time) iter.Seq2[Standing, error] {
 	query := standings[to.Sub(from) > wideWindow][by]
 	return func(yield func(Standing, error) bool) {
+		var page []Standing
 		for after := int64(-1 << 62); ; {
-			page, err := s.standings(ctx, query, erp, shop, micros(from), micros(to), after, standingPage)
+			var err error
+			page, err = s.standings(ctx, page[:0], query, erp, shop, micros(from), micros(to), after, standingPage)
 			if err != nil {
 				yield(Standing{}, fmt.Errorf("read what is known of the orders of %s: %w", shop, err))
 				return
@@ -101,7 +103,7 @@ func (s *Store) Standings(ctx context.Context, shop, erp string, by Axis, from, 
 func (s *Store) StandingsOf(ctx context.Context, erp string, keys []OrderKey) (map[OrderKey]Standing, error) {
 	known := make(map[OrderKey]Standing, len(keys))
 	for _, k := range keys {
-		found, err := s.standings(ctx, `SELECT `+standingColumns+fromStandings+` WHERE o.shop = $2 AND o.id = $3`, erp, k.Shop, k.ID)
+		found, err := s.standings(ctx, nil, `SELECT `+standingColumns+fromStandings+` WHERE o.shop = $2 AND o.id = $3`, erp, k.Shop, k.ID)
 		if err != nil {
 			return nil, fmt.Errorf("read what is known of order %d of %s: %w", k.ID, k.Shop, err)
 		}
@@ -112,13 +114,13 @@ func (s *Store) StandingsOf(ctx context.Context, erp string, keys []OrderKey) (m
 	return known, nil
 }
 
-func (s *Store) standings(ctx context.Context, query string, args ...any) ([]Standing, error) {
+// standings appends what query finds to all.
+func (s *Store) standings(ctx context.Context, all []Standing, query string, args ...any) ([]Standing, error) {
 	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var all []Standing
 	for rows.Next() {
 		var st Standing
 		var created, updated, cancelled, deleted, since, changed, written int64
@@ -133,18 +135,15 @@ func (s *Store) standings(ctx context.Context, query string, args ...any) ([]Sta
 	return all, rows.Err()
 }
 
-// Unlisted tells how many of the delivered orders of a window a list of the
-// ERP's documents that begins at since can't show, because no call of ours
-// changed them after it, and when the oldest of them was written.
-func (s *Store) Unlisted(ctx context.Context, shop, erp string, by Axis, from, to, since time.Time) (n int64, oldest time.Time, err error) {
-	query := `SELECT count(*), coalesce(min(d.written_at), 0) ` + fromStandings + ` WHERE o.shop = $2 AND o.updated_at >= $3 AND o.updated_at < $4
-		AND d.state = 'delivered' AND d.written_at < $5 AND o.deleted_at = 0`
-	if by == ByCreated {
-		query = `SELECT count(*), coalesce(min(d.written_at), 0) ` + fromStandings + ` WHERE o.shop = $2 AND o.created_at >= $3 AND o.created_at < $4
-			AND d.state = 'delivered' AND d.written_at < $5 AND o.deleted_at = 0`
-	}
+// Unlisted tells how many of the delivered orders that changed in [from, to) a
+// list of the ERP's documents that begins at since can't show, because no call of
+// ours changed them after it, and when the oldest of them was written. Those that
+// were placed later were written later, too.
+func (s *Store) Unlisted(ctx context.Context, shop, erp string, from, to, since time.Time) (n int64, oldest time.Time, err error) {
 	var written int64
-	err = s.readers.QueryRowContext(ctx, query, erp, shop, micros(from), micros(to), micros(since)).Scan(&n, &written)
+	err = s.readers.QueryRowContext(ctx, `SELECT count(*), coalesce(min(d.written_at), 0)`+fromStandings+`
+		WHERE o.shop = $2 AND o.updated_at >= $3 AND o.updated_at < $4 AND o.created_at < $5 AND d.state = 'delivered' AND d.written_at < $5`,
+		erp, shop, micros(from), micros(to), micros(since)).Scan(&n, &written)
 	if err != nil {
 		return 0, time.Time{}, fmt.Errorf("count the orders of %s that the ERP's list can't show: %w", shop, err)
 	}

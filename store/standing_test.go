@@ -155,7 +155,7 @@ func TestUnlistedOrdersAreThoseThatNoCallTouchedSince(t *testing.T) {
 	db := second(t, s.path)
 	for _, change := range []string{
 		`UPDATE deliveries SET state = 'due' WHERE order_id = 1`,
-		`UPDATE orders SET deleted_at = 1 WHERE id = 2`,
+		`UPDATE orders SET created_at = created_at + 60000000 WHERE id = 2`, // placed later, so the time of writing is wrong
 		`UPDATE deliveries SET erp = 'else' WHERE order_id = 3`,
 		`UPDATE deliveries SET written_at = 0 WHERE order_id = 90`,
 		`UPDATE deliveries SET written_at = 1 WHERE order_id = 100`,
@@ -177,14 +177,11 @@ func TestUnlistedOrdersAreThoseThatNoCallTouchedSince(t *testing.T) {
 		"one that was written long ago": {100, 101, 50, 1, time.UnixMicro(1).UTC()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, oldest, err := s.Unlisted(t.Context(), "acme", "books", ByUpdated, at(c.from), at(c.to), at(c.since))
+			n, oldest, err := s.Unlisted(t.Context(), "acme", "books", at(c.from), at(c.to), at(c.since))
 			require.NoError(t, err)
 			require.Equal(t, []any{c.n, c.oldest}, []any{n, oldest})
 		})
 	}
-	n, _, err := s.Unlisted(t.Context(), "acme", "books", ByCreated, noon, at(1), at(50))
-	require.NoError(t, err)
-	require.EqualValues(t, 48, n, "46 were written before, one at no known time, one long ago")
 }
 
 func TestAnOrderThatWasDeletedBeforeItWasHeardOfIsDeleted(t *testing.T) {

@@ -12,17 +12,18 @@ func (r *reconciler) count(l line, v verdict) {
 		return
 	}
 	b := &r.out.Balance
-	currency, total := l.head.currency, amountOf(l.head.total)
+	currency, worth := l.head.currency, l.head.total
 	if l.known != nil && l.known.UpdatedAt.After(l.head.updated) { // it changed since Shopify was read
-		currency, total = l.known.Currency, amountOf(l.known.Total)
+		currency, worth = l.known.Currency, l.known.Total
 	}
+	total := amountOf(worth)
 	add(&b.Shopify, currency, total)
 	switch v.class {
 	case classERP:
 		if v.kind != "" {
 			b.Wrong++
 		}
-		r.countDocument(l, v, currency, total)
+		r.countDocument(l, v, currency, worth, total)
 	case classCancelled:
 		add(&b.Cancelled, currency, total)
 	case classExcluded:
@@ -52,21 +53,21 @@ func add(t *report.Tally, currency string, amount decimal.Decimal) {
 // countDocument counts what the ERP says the document is worth, in a list or when
 // it was last asked; where it does not tell, what it was sent. What lies within
 // the tolerance is no difference.
-func (r *reconciler) countDocument(l line, v verdict, currency string, total decimal.Decimal) {
-	there := total
+func (r *reconciler) countDocument(l line, v verdict, currency, worth string, total decimal.Decimal) {
+	there := worth
 	switch {
 	case v.doc != nil && v.doc.total != "":
-		there = amountOf(v.doc.total)
+		there = v.doc.total
 	case l.known != nil && l.known.ERPTotal != "":
-		there = amountOf(l.known.ERPTotal)
+		there = l.known.ERPTotal
 	}
-	if there.Sub(total).Abs().LessThanOrEqual(r.tolerance) {
-		there = total
+	if r.differs(there, worth) {
+		total = amountOf(there)
 	}
 	if v.doc != nil && v.doc.currency != "" {
 		currency = v.doc.currency
 	}
-	add(&r.out.Balance.ERP, currency, there)
+	add(&r.out.Balance.ERP, currency, total)
 }
 
 // amountOf reads an amount that was checked when it came; what can't be read

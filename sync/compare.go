@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"iter"
+	"slices"
 
 	"gapless/store"
 )
@@ -18,6 +19,9 @@ type line struct {
 
 // live are the documents that are not cancelled.
 func (l line) live() []entry {
+	if !slices.ContainsFunc(l.docs, func(d entry) bool { return d.cancelled }) {
+		return l.docs
+	}
 	var live []entry
 	for _, d := range l.docs {
 		if !d.cancelled {

@@ -74,6 +74,9 @@ type reconciler struct {
 	byRule      map[string]*report.Tally
 	later       []line // whose other sides lie outside the window
 	confirmed   int
+	noted       time.Time // when its progress was
+	worked      int       // orders since it last gave way
+	rested      time.Time // when it last did
 	faults      []store.Fault
 }
 
@@ -169,9 +172,10 @@ func (r *reconciler) readShopify(ctx context.Context) {
 			if err := r.heads.add(entryOfHead(h)); err != nil {
 				return err
 			}
+			r.giveWay(ctx)
 		}
 		r.run.Done += int64(len(page))
-		return r.store.SaveRun(ctx, &r.run)
+		return r.progress(ctx)
 	})
 	r.shopify = err == nil
 	if err != nil {
@@ -179,26 +183,47 @@ func (r *reconciler) readShopify(ctx context.Context) {
 	}
 }
 
+// giveWay lets webhooks go first: while writes wait in the store, a comparison
+// rests for longer than it works.
+func (r *reconciler) giveWay(ctx context.Context) {
+	const stint, most = 200, 100 * time.Millisecond // so many orders are worked through in between
+	if r.worked++; r.worked < stint {
+		return
+	}
+	if waiting, _ := r.store.Queued(); waiting > 0 {
+		rest := time.NewTimer(min(6*r.now().Sub(r.rested), most))
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+		}
+	}
+	r.worked, r.rested = 0, r.now()
+}
+
+// progress notes how far the pass is, once a second.
+func (r *reconciler) progress(ctx context.Context) error {
+	if r.now().Sub(r.noted) < time.Second {
+		return nil
+	}
+	r.noted = r.now()
+	return r.store.SaveRun(ctx, &r.run)
+}
+
 // readERP spools the ERP's documents that changed since the window began, or
 // since an older one of its orders was written.
 func (r *reconciler) readERP(ctx context.Context) error {
-	since := r.pass.From.Add(-r.lane.longest() - time.Minute) // clocks differ
-	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.Axis, r.pass.From, r.pass.To, since)
-	if err != nil {
+	var err error
+	if r.listed, err = r.listFrom(ctx); err != nil {
 		return err
 	}
-	if n > mostUnlisted {
-		if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
-			oldest = earliest
-		}
-		since = oldest.Add(-time.Minute)
-	}
-	r.listed, r.asked = since, r.shownSince()
-	err = r.lane.Adapter.List(ctx, since, func(f erp.Found) error {
+	r.asked = r.shownSince()
+	err = r.lane.Adapter.List(ctx, r.listed, func(f erp.Found) error {
 		id, ours := orderOf(r.shop.Name, f.Ref)
 		if !ours {
 			return nil
 		}
+		r.giveWay(ctx)
 		return r.docs.add(entryOf(id, f))
 	})
 	r.erp = err == nil
@@ -206,6 +231,22 @@ func (r *reconciler) readERP(ctx context.Context) error {
 		r.out.Notes = append(r.out.Notes, "the ERP could not be read whole: "+err.Error())
 	}
 	return nil
+}
+
+// listFrom is from when on the ERP is to list its documents.
+func (r *reconciler) listFrom(ctx context.Context) (time.Time, error) {
+	since := r.pass.From.Add(-r.lane.longest() - time.Minute) // clocks differ
+	if r.pass.Axis == store.ByCreated {
+		return since, nil // nothing was written before it was placed
+	}
+	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, since)
+	if err != nil || n <= mostUnlisted {
+		return since, err
+	}
+	if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
+		oldest = earliest
+	}
+	return oldest.Add(-time.Minute), nil
 }
 
 // shownSince is from when on the ERP may not show yet what was written to it.
@@ -228,6 +269,7 @@ func orderOf(shop, reference string) (id int64, ours bool) {
 
 // line judges one order, or puts it aside until its other sides are looked up.
 func (r *reconciler) line(ctx context.Context, l line) error {
+	r.giveWay(ctx)
 	if l.known == nil || l.head == nil {
 		if r.later = append(r.later, l); len(r.later) < secondLook {
 			return nil

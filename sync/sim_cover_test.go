@@ -21,7 +21,7 @@ func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
 // A step that is taken and not named here fails the run.
 var simSteps = []string{
 	"Append", "AppendAnswer", "ApplyIntake", "AskAgain", "Began", "Begin", "CauseOfGap", "Claim", "CloseGap", "DropRefetch", "ForgetBodies", "FoundGaps",
-	"KeepOutcome", "PollAgainFrom", "Polled", "PostponeRefetch", "Recover", "Replay", "Settle", "StopRuns", "Subscribed",
+	"KeepOutcome", "PollAgainFrom", "Polled", "PostponeRefetch", "Recover", "Redact", "Replay", "Settle", "StopRuns", "Subscribed",
 	"erp GET", "erp POST", "erp PUT",
 	"shop Order", "shop OrderLines", "shop OrdersPage", "shop Refunds",
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",

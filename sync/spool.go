@@ -33,9 +33,16 @@ const spoolMemory = 50_000
 // order. What does not fit into memory is sorted in runs on disk and merged, so
 // that a million orders take a few megabytes.
 type spool struct {
-	most  int // spoolMemory, less in tests
-	inMem []entry
-	runs  []sortedFile
+	most   int     // spoolMemory, less in tests
+	buf    []byte  // the entries in memory, as they came
+	places []place // of each
+	runs   []sortedFile
+}
+
+// place is where in memory an entry stands.
+type place struct {
+	order int64
+	at    int
 }
 
 // sortedFile holds some entries by order.
@@ -47,15 +54,17 @@ type sortedFile struct {
 func newSpool() *spool { return &spool{most: spoolMemory} }
 
 func (s *spool) add(e entry) error {
-	s.inMem = append(s.inMem, e)
-	if len(s.inMem) < s.most {
+	s.places = append(s.places, place{e.order, len(s.buf)})
+	s.buf = e.append(s.buf)
+	if len(s.places) < s.most {
 		return nil
 	}
 	return s.flush()
 }
 
+// sort sorts what is in memory by order, and then by the way it came.
 func (s *spool) sort() {
-	slices.SortStableFunc(s.inMem, func(a, b entry) int { return cmp.Compare(a.order, b.order) })
+	slices.SortFunc(s.places, func(a, b place) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.at, b.at)) })
 }
 
 // flush writes what is in memory to a file that has no name any more: it goes
@@ -66,19 +75,17 @@ func (s *spool) flush() error {
 	if err != nil {
 		return fmt.Errorf("make room for a comparison: %w; see that the folder for temporary files can be written", err)
 	}
-	s.runs = append(s.runs, sortedFile{f, len(s.inMem)})
+	s.runs = append(s.runs, sortedFile{f, len(s.places)})
 	if err := os.Remove(f.Name()); err != nil {
 		return err
 	}
 	w := bufio.NewWriterSize(f, 256<<10)
-	var buf []byte
-	for _, e := range s.inMem {
-		buf = e.append(buf[:0])
-		if _, err := w.Write(buf); err != nil {
+	for _, p := range s.places {
+		if _, err := w.Write(s.buf[p.at : p.at+sizeOf(s.buf[p.at:])]); err != nil {
 			return fmt.Errorf("write a comparison's temporary file: %w", err)
 		}
 	}
-	s.inMem = s.inMem[:0]
+	s.buf, s.places = s.buf[:0], s.places[:0]
 	return w.Flush()
 }
 
@@ -118,7 +125,7 @@ func (s *spool) sources() (runHeap, error) {
 		parts = append(parts, &run{n: i, file: bufio.NewReaderSize(f.file, 64<<10), left: f.entries})
 	}
 	var sources runHeap
-	for _, r := range append(parts, &run{n: len(s.runs), rest: s.inMem}) {
+	for _, r := range append(parts, &run{n: len(s.runs), buf: s.buf, places: s.places}) {
 		switch err := r.advance(); {
 		case err == nil:
 			sources = append(sources, r)
@@ -138,26 +145,27 @@ func (s *spool) close() error {
 	return err
 }
 
-// run is one sorted part of a spool.
+// run is one sorted part of a spool: a file, or what is in memory.
 type run struct {
-	n    int // its place among the runs
-	head entry
-	file *bufio.Reader // nil: the part in memory
-	left int           // entries still in the file
-	buf  []byte
-	rest []entry
+	n      int // its place among the runs
+	head   entry
+	file   *bufio.Reader
+	left   int    // entries still in the file
+	buf    []byte // what was read last, or all that is in memory
+	places []place
 }
 
 // advance goes to the next entry; io.EOF: there is none.
 func (r *run) advance() (err error) {
 	switch {
-	case r.file != nil && r.left > 0:
+	case r.left > 0:
 		r.left--
 		r.head, r.buf, err = readEntry(r.file, r.buf)
 		return err
-	case len(r.rest) > 0:
-		r.head, r.rest = r.rest[0], r.rest[1:]
-		return nil
+	case len(r.places) > 0:
+		r.head, _, err = parseEntry(r.buf[r.places[0].at+4:])
+		r.places = r.places[1:]
+		return err
 	}
 	return io.EOF
 }
@@ -179,6 +187,7 @@ func (h *runHeap) Pop() any {
 
 // append writes e behind its length.
 func (e entry) append(buf []byte) []byte {
+	start := len(buf)
 	buf = append(buf, 0, 0, 0, 0)
 	buf = binary.AppendVarint(buf, e.order)
 	for _, text := range []string{e.name, e.version, e.total, e.currency} {
@@ -192,9 +201,12 @@ func (e entry) append(buf []byte) []byte {
 	} else {
 		buf = append(buf, 0)
 	}
-	binary.LittleEndian.PutUint32(buf, uint32(len(buf)-4))
+	binary.LittleEndian.PutUint32(buf[start:], uint32(len(buf)-start-4))
 	return buf
 }
+
+// sizeOf is how many bytes append has written.
+func sizeOf(buf []byte) int { return 4 + int(binary.LittleEndian.Uint32(buf)) }
 
 func unixMicro(t time.Time) int64 {
 	if t.IsZero() {
@@ -229,7 +241,16 @@ func readEntry(r *bufio.Reader, buf []byte) (entry, []byte, error) {
 	if _, err := io.ReadFull(r, buf); err != nil {
 		return entry{}, buf, fmt.Errorf("%w (%s)", errSpool, err.Error())
 	}
-	rest, ok := buf, true
+	e, rest, err := parseEntry(buf)
+	if err == nil && len(rest) > 0 {
+		err = errSpool
+	}
+	return e, buf, err
+}
+
+// parseEntry parses what append wrote behind the length.
+func parseEntry(rest []byte) (e entry, after []byte, err error) {
+	ok := true
 	number := func() int64 {
 		v, n := binary.Varint(rest)
 		ok = ok && n > 0
@@ -245,11 +266,11 @@ func readEntry(r *bufio.Reader, buf []byte) (entry, []byte, error) {
 		rest = rest[n+int(v):]
 		return t
 	}
-	e := entry{order: number(), name: text(), version: text(), total: text(), currency: text()}
+	e = entry{order: number(), name: text(), version: text(), total: text(), currency: text()}
 	e.created, e.updated = fromMicro(number()), fromMicro(number())
-	if !ok || len(rest) != 1 {
-		return entry{}, buf, errSpool
+	if !ok || len(rest) == 0 {
+		return entry{}, nil, errSpool
 	}
 	e.cancelled = rest[0] == 1
-	return e, buf, nil
+	return e, rest[1:], nil
 }

@@ -38,9 +38,10 @@ var servers = map[string]func(folder string) (keep, error){
 	"ceiling": func(string) (keep, error) {
 		return func(context.Context, *shopify.Webhook) (bool, error) { return false, nil }, nil
 	},
-	"file":    keepInFile,
-	"gapless": keepInStore,
-	"insert":  keepByInsert,
+	"file":      keepInFile,
+	"gapless":   keepInStore,
+	"insert":    keepByInsert,
+	"comparing": keepAndCompare,
 }
 
 // TestMain makes this program a server where a benchmark started it as one: in a
