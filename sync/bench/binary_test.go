@@ -54,8 +54,8 @@ func BenchmarkBinary(b *testing.B) {
 	pool, ceiling := webhooks(b, 256), start(b, "ceiling")
 	var shares []float64
 	for range *rounds {
-		limit := turn(b, ceiling, pool, 64, *span)
-		shares = append(shares, turn(b, p, pool, 64, *span).rate/limit.rate)
+		limit := turn(b, prepared, ceiling, pool, 64, *span)
+		shares = append(shares, turn(b, prepared, p, pool, 64, *span).rate/limit.rate)
 	}
 	target("intake at 64, engine at work, of the ceiling", "-", shares)
 	target("intake, engine at work, peak memory in MiB", "under 90", []float64{p.memory(b, "VmHWM")})

@@ -21,12 +21,12 @@ const (
 var disturbed int // turns that were taken as they were
 
 // turn is one drive of p, repeated until it was not disturbed.
-func turn(b *testing.B, p *process, pool []webhook, n int, d time.Duration) (l load) {
+func turn(b *testing.B, post poster, p *process, pool []webhook, n int, d time.Duration) (l load) {
 	b.Helper()
 	for range turnsMost {
 		others, spent := p.others(b), p.processor(b)
 		began := time.Now()
-		l = drive(b, p.address, pool, n, d)
+		l = drive(b, post, p.address, pool, n, d)
 		took := time.Since(began).Seconds() * float64(runtime.NumCPU())
 		l.cost = (p.processor(b) - spent) / time.Duration(l.n)
 		if (p.others(b)-others)/took < othersMost {

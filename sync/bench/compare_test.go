@@ -162,13 +162,13 @@ func keepAndCompare(folder string) (keep, error) {
 func BenchmarkIntakeWhileComparing(b *testing.B) {
 	const turns, long = 20, time.Second
 	pool, p := webhooks(b, 256), start(b, "comparing")
-	drive(b, p.address, pool, 64, *span) // warm
+	drive(b, prepared, p.address, pool, 64, *span) // warm
 	var alone, beside []float64
 	for range turns {
-		alone = append(alone, drive(b, p.address, pool, 64, long).rate)
+		alone = append(alone, drive(b, prepared, p.address, pool, 64, long).rate)
 		require.NoError(b, p.Process.Signal(syscall.SIGUSR1))
 		time.Sleep(long / 10)
-		beside = append(beside, drive(b, p.address, pool, 64, long).rate)
+		beside = append(beside, drive(b, prepared, p.address, pool, 64, long).rate)
 		require.NoError(b, p.Process.Signal(syscall.SIGUSR1))
 		time.Sleep(long / 10)
 	}

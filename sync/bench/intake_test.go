@@ -14,9 +14,8 @@ import (
 )
 
 var (
-	rounds      = flag.Int("rounds", 5, "how often each server has its turn")
-	span        = flag.Duration("span", time.Second, "how long a turn is")
-	connections = []int{1, 16, 64, 256}
+	rounds = flag.Int("rounds", 5, "how often each server has its turn")
+	span   = flag.Duration("span", time.Second, "how long a turn is")
 )
 
 // BenchmarkIntake posts orders to four servers in turn: one that stores
@@ -24,11 +23,20 @@ var (
 // a request. It runs for minutes, once, whatever -benchtime says.
 func BenchmarkIntake(b *testing.B) {
 	m := measured{}
-	processes, pool := m.run(b)
-	m.table()
+	pool, processes := webhooks(b, 256), map[string]*process{}
+	for _, name := range names {
+		processes[name] = start(b, name)
+		drive(b, prepared, processes[name].address, pool, 64, *span/4) // warm
+	}
+	m.run(b, processes, pool, prepared, 1, 16, 64, 256)
+	m.table("prepared bytes", 1, 16, 64, 256)
+	usual := measured{}
+	usual.run(b, processes, pool, ordinary, 64)
+	usual.table("net/http's client", 64)
 
 	gapless, ceiling, insert := m[cell{"gapless", 64}], m[cell{"ceiling", 64}], m[cell{"insert", 64}]
-	target("intake at 64, of the ceiling", "at least 0.50", each(gapless, ceiling, rateRatio))
+	target("intake at 64, of the ceiling, net/http's client", "at least 0.50", each(usual[cell{"gapless", 64}], usual[cell{"ceiling", 64}], rateRatio))
+	target("intake at 64, of the ceiling, prepared bytes", "-", each(gapless, ceiling, rateRatio))
 	target("intake at 64, of the bare file", "-", each(gapless, m[cell{"file", 64}], rateRatio))
 	target("intake at 64, times one insert a request", "at least 5", each(gapless, insert, rateRatio))
 	target("intake at 64, p99 in ms", "under 40", of(gapless, load.p99ms))
@@ -56,25 +64,20 @@ type measured map[cell][]load
 
 var names = []string{"ceiling", "file", "gapless", "insert"}
 
-func (m measured) run(b *testing.B) (processes map[string]*process, pool []webhook) {
-	pool, processes = webhooks(b, 256), map[string]*process{}
-	for _, name := range names {
-		processes[name] = start(b, name)
-		drive(b, processes[name].address, pool, 64, *span/4) // warm
-	}
+func (m measured) run(b *testing.B, processes map[string]*process, pool []webhook, post poster, connections ...int) {
+	b.Helper()
 	for range *rounds {
 		for _, n := range connections {
 			for _, name := range names {
-				m[cell{name, n}] = append(m[cell{name, n}], turn(b, processes[name], pool, n, *span))
+				m[cell{name, n}] = append(m[cell{name, n}], turn(b, post, processes[name], pool, n, *span))
 			}
 		}
 	}
-	return processes, pool
 }
 
 // table goes to stdout: a benchmark's log is cut after ten lines.
-func (m measured) table() {
-	fmt.Printf("\nmedians of %d rounds (lowest to highest); %d turns disturbed by other programs\n", *rounds, disturbed)
+func (m measured) table(client string, connections ...int) {
+	fmt.Printf("\n%s: medians of %d rounds (lowest to highest); %d turns disturbed by other programs\n", client, *rounds, disturbed)
 	for _, n := range connections {
 		for _, name := range names {
 			turns := m[cell{name, n}]

@@ -5,6 +5,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -30,9 +31,10 @@ const (
 // webhook is a signed request, ready to be written to a connection. The
 // signature covers the body alone, so a new webhook id makes a new webhook.
 type webhook struct {
-	head []byte
-	id   int // where in head the webhook id stands
-	body []byte
+	head    []byte
+	id      int // where in head the webhook id stands
+	headers http.Header
+	body    []byte
 }
 
 // webhooks are n different orders of about 12 KB, as the pretend shop sends them.
@@ -61,7 +63,7 @@ func catch(t testing.TB, n int) (sent []webhook) {
 		head.WriteString("\r\n")
 		id := bytes.Index(head.Bytes(), []byte(r.Header.Get("X-Shopify-Webhook-Id")))
 		if len(body) > 11_000 && len(body) < 14_000 && len(sent) < n {
-			sent = append(sent, webhook{head.Bytes(), id, body}) // Flush sends one after the other
+			sent = append(sent, webhook{head.Bytes(), id, r.Header, body}) // Flush sends one after the other
 		}
 	}))
 	defer catcher.Close()
@@ -83,9 +85,12 @@ type load struct {
 	cost     time.Duration // processor time of the server, a request
 }
 
-// drive posts webhooks over n connections at once for d. It writes prepared
-// bytes and reads no more than it must, so that the server gets the cores.
-func drive(t testing.TB, address string, pool []webhook, n int, d time.Duration) load {
+// poster sends one webhook after the other over a connection until end, and
+// returns how long each took.
+type poster func(address string, pool []webhook, end time.Time) ([]time.Duration, error)
+
+// drive posts webhooks over n connections at once for d.
+func drive(t testing.TB, post poster, address string, pool []webhook, n int, d time.Duration) load {
 	t.Helper()
 	var (
 		wg     sync.WaitGroup
@@ -112,8 +117,9 @@ func drive(t testing.TB, address string, pool []webhook, n int, d time.Duration)
 	return load{n: len(took), rate: float64(len(took)) / passed.Seconds(), p50: took[len(took)/2], p99: took[len(took)*99/100]}
 }
 
-// post sends one webhook after the other until end, and returns how long each took.
-func post(address string, pool []webhook, end time.Time) (took []time.Duration, err error) {
+// prepared writes prepared bytes and reads no more than it must, so that the
+// server gets the cores.
+func prepared(address string, pool []webhook, end time.Time) (took []time.Duration, err error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
@@ -124,8 +130,7 @@ func post(address string, pool []webhook, end time.Time) (took []time.Duration, 
 	for began := time.Now(); began.Before(end); {
 		hook := pool[rand.IntN(len(pool))]
 		head = append(head[:0], hook.head...)
-		fresh := fmt.Appendf(nil, "%016x-%016x", rand.Uint64(), rand.Uint64())
-		copy(head[hook.id:], fresh)
+		copy(head[hook.id:], freshID())
 		if _, err := (&net.Buffers{head, hook.body}).WriteTo(conn); err != nil {
 			return took, err
 		}
@@ -138,6 +143,39 @@ func post(address string, pool []webhook, end time.Time) (took []time.Duration, 
 	}
 	return took, nil
 }
+
+// ordinary posts as most programs do, with the client of net/http.
+func ordinary(address string, pool []webhook, end time.Time) (took []time.Duration, err error) {
+	client := http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for began := time.Now(); began.Before(end); {
+		hook := pool[rand.IntN(len(pool))]
+		r, err := http.NewRequest(http.MethodPost, "http://"+address+path, bytes.NewReader(hook.body))
+		if err != nil {
+			return took, err
+		}
+		r.Header = hook.headers.Clone()
+		r.Header["X-Shopify-Webhook-Id"] = []string{freshID()}
+		answer, err := client.Do(r)
+		if err != nil {
+			return took, err
+		}
+		_, err = io.Copy(io.Discard, answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil {
+			return took, err
+		}
+		if answer.StatusCode != http.StatusOK {
+			return took, fmt.Errorf("the server answered %s", answer.Status)
+		}
+		now := time.Now()
+		took = append(took, now.Sub(began))
+		began = now
+	}
+	return took, nil
+}
+
+// freshID is a webhook id of the length that the prepared ones have.
+func freshID() string { return fmt.Sprintf("%016x-%016x", rand.Uint64(), rand.Uint64()) }
 
 // accepted reads an answer without a body.
 func accepted(answers *bufio.Reader) error {

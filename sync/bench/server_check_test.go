@@ -16,7 +16,7 @@ func TestServersStoreWhatTheyAnswer(t *testing.T) {
 	for name, file := range map[string]string{"gapless": "gapless.db", "insert": "plain.db"} {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, name)
-			answered := drive(t, p.address, webhooks(t, 16), 16, 100*time.Millisecond).n
+			answered := drive(t, prepared, p.address, webhooks(t, 16), 16, 100*time.Millisecond).n
 			db, err := sql.Open("sqlite", "file:"+filepath.Join(p.folder, file)+"?mode=ro")
 			require.NoError(t, err)
 			defer db.Close()
