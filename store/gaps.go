@@ -228,12 +228,13 @@ func (s *Store) CloseGap(ctx context.Context, id int64, healedBy string) error {
 	})
 }
 
-// CheckedGap notes that the ERP was asked about a gap, and what still keeps it
-// open; no detail: nothing could be seen.
-func (s *Store) CheckedGap(ctx context.Context, id int64, detail string) error {
+// CheckedGap notes that the ERP was asked about a gap, from a moment on, and what
+// still keeps it open; no detail: nothing could be seen. What became of the order
+// since that moment the answer may not show.
+func (s *Store) CheckedGap(ctx context.Context, id int64, asked time.Time, detail string) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
 		return t.exec(`UPDATE gaps SET checked_at = $1, last_seen = CASE WHEN $2 = '' THEN last_seen ELSE $1 END,
-			detail = CASE WHEN $2 = '' THEN detail ELSE $2 END WHERE id = $3`, micros(s.now()), detail, id)
+			detail = CASE WHEN $2 = '' THEN detail ELSE $2 END WHERE id = $3`, micros(asked), detail, id)
 	})
 }
 

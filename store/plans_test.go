@@ -96,7 +96,7 @@ func writeEverything(t *testing.T, s *Store) {
 	_, err = s.HealGaps(t.Context(), "ann", Gap{ID: 1, Shop: "acme", OrderID: 1})
 	require.NoError(t, err)
 	ignore(t, s, 1)
-	require.NoError(t, s.CheckedGap(t.Context(), 2, "still"))
+	require.NoError(t, s.CheckedGap(t.Context(), 2, s.now(), "still"))
 	require.NoError(t, s.CauseOfGap(t.Context(), 2, "webhook_late", "late"))
 	require.NoError(t, s.Told(t.Context(), []Letter{{Channel: "mail"}}, []Gap{{ID: 2}}))
 	require.NoError(t, s.LetterSent(t.Context(), 1))

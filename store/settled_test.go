@@ -46,8 +46,8 @@ func TestAGapCanBeVerifiedOnceItsOrderIsAtRest(t *testing.T) {
 		}},
 		"a document without an order":             {gap: func(g *Gap) { g.Kind = GapOrphan }, want: true},
 		"a document of a refused order":           {gap: func(g *Gap) { g.Kind = GapOrphan }, state: StateParked, want: true},
-		"asked about a moment ago":                {state: StateDelivered, and: func(t *testing.T, s *Store) { require.NoError(t, s.CheckedGap(t.Context(), 1, "still")) }},
-		"asked about, but the ERP did not answer": {state: StateDelivered, and: func(t *testing.T, s *Store) { require.NoError(t, s.CheckedGap(t.Context(), 1, "")) }},
+		"asked about a moment ago":                {state: StateDelivered, and: func(t *testing.T, s *Store) { require.NoError(t, s.CheckedGap(t.Context(), 1, s.now(), "still")) }},
+		"asked about, but the ERP did not answer": {state: StateDelivered, and: func(t *testing.T, s *Store) { require.NoError(t, s.CheckedGap(t.Context(), 1, s.now(), "")) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := &clock{noon}
@@ -82,7 +82,7 @@ func TestAGapIsVerifiedAgainWhenItsOrderMovedAndElseLessAndLessOften(t *testing.
 		return settledIDs(t, s)
 	}
 	require.Len(t, pass(time.Second), 1)
-	require.NoError(t, s.CheckedGap(t.Context(), 1, "still not there"))
+	require.NoError(t, s.CheckedGap(t.Context(), 1, s.now(), "still not there"))
 	g := onlyGap(t, s)
 	require.Equal(t, []any{"still not there", clock.at, clock.at}, []any{g.Detail, g.LastSeen, g.CheckedAt})
 	require.Empty(t, pass(time.Minute))
@@ -90,13 +90,13 @@ func TestAGapIsVerifiedAgainWhenItsOrderMovedAndElseLessAndLessOften(t *testing.
 	intake(t, s, order(1, 2))
 	deliver(t, s)
 	require.Len(t, pass(time.Second), 1, "what was to heal it has been done")
-	require.NoError(t, s.CheckedGap(t.Context(), 1, ""))
+	require.NoError(t, s.CheckedGap(t.Context(), 1, s.now(), ""))
 	seen := onlyGap(t, s)
 	require.Equal(t, []any{g.Detail, g.LastSeen, clock.at}, []any{seen.Detail, seen.LastSeen, seen.CheckedAt}, "nothing was seen")
 
 	require.Len(t, pass(11*time.Minute), 1, "somebody may have mended it in the ERP")
 	clock.at = noon.Add(100 * time.Hour)
-	require.NoError(t, s.CheckedGap(t.Context(), 1, "still not there"))
+	require.NoError(t, s.CheckedGap(t.Context(), 1, s.now(), "still not there"))
 	require.Empty(t, pass(9*time.Hour))
 	require.Len(t, pass(2*time.Hour), 1, "it has been open for days, and is asked about a few times a day")
 }

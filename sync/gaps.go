@@ -117,7 +117,7 @@ func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 	it, err := e.sides(ctx, l, g)
 	if err != nil {
 		if ctx.Err() == nil { // the others go first, then
-			err = errors.Join(err, e.store.CheckedGap(ctx, g.ID, ""))
+			err = errors.Join(err, e.store.CheckedGap(ctx, g.ID, asked, ""))
 		}
 		return err
 	}
@@ -125,9 +125,9 @@ func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 	moves := it.known != nil && !it.known.ChangedAt.Before(asked)
 	switch {
 	case moves, v.class == classPending, v.class == classParked:
-		return e.store.CheckedGap(ctx, g.ID, "")
+		return e.store.CheckedGap(ctx, g.ID, asked, "")
 	case v.kind != "" || v.ask:
-		return e.store.CheckedGap(ctx, g.ID, v.detail)
+		return e.store.CheckedGap(ctx, g.ID, asked, v.detail)
 	}
 	return e.healed(ctx, g, it)
 }

@@ -93,6 +93,24 @@ func TestAGapDoesNotCloseByWhatTheERPHeldBeforeItsOrderMoved(t *testing.T) {
 	require.NotContains(t, g.Detail, "holds", "an answer from before says nothing of what is wanted now")
 }
 
+func TestAGapWhoseOrderSettlesWhileTheERPIsAskedIsAskedAboutAgainAtOnce(t *testing.T) {
+	a := build(t, setup{})
+	k := a.lose()
+	m := a.meddle()
+	m.lookup = func(_ string, found []erp.Found, err error) ([]erp.Found, error) {
+		m.lookup = nil
+		a.pass(time.Second)
+		require.True(t, a.shop.Apply(k.ID, shopifytest.DoTag))
+		a.settle()
+		a.pass(time.Second)
+		return found, err
+	}
+	a.verify()
+	require.Equal(t, store.GapHealing, a.gap(k).State)
+	a.verify()
+	require.Equal(t, store.GapClosed, a.gap(k).State)
+}
+
 func TestOneOrderThatTheERPCannotTellOfKeepsNoOtherGapOpen(t *testing.T) {
 	a := build(t, setup{})
 	bad, good := a.lose(), a.lose()
