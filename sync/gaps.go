@@ -126,14 +126,28 @@ func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 	switch {
 	case moves, v.class == classPending, v.class == classParked:
 		return e.store.CheckedGap(ctx, g.ID, asked, "")
+	case v.kind == store.GapOrphan && g.Kind != store.GapOrphan && it.known != nil:
+		return e.deletedSince(ctx, g, v)
 	case v.kind != "" || v.ask:
 		return e.store.CheckedGap(ctx, g.ID, asked, v.detail)
 	}
 	return e.healed(ctx, g, it)
 }
 
+// deletedSince closes a gap whose order was deleted in Shopify, and notes the one
+// that is left: the ERP still holds its document.
+func (e *Engine) deletedSince(ctx context.Context, g store.Gap, v verdict) error {
+	_, err := e.store.FoundGaps(ctx, g.FoundBy, store.Fault{Gap: store.Gap{
+		Shop: g.Shop, OrderID: g.OrderID, ERP: g.ERP, Kind: v.kind, About: v.about, Cause: v.cause, Detail: v.detail, FoundBy: g.FoundBy,
+	}})
+	if err != nil {
+		return err
+	}
+	return e.store.CloseGap(ctx, g.ID, "its order was deleted in Shopify")
+}
+
 // sides are what the ERP, the store and, where they can't tell whether there is
-// such an order, Shopify say of the order of a gap.
+// such an order, or such a version of it, Shopify say of the order of a gap.
 func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) {
 	it := line{id: g.OrderID}
 	found, err := l.lookUp(ctx, ref(g.Shop, g.OrderID))
@@ -150,7 +164,7 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 	if st, ok := standing[g.Key()]; ok {
 		it.known = &st
 	}
-	doubtful := it.known == nil || g.Kind == store.GapOrphan && it.known.DeletedAt.IsZero()
+	doubtful := it.known == nil || it.known.DeletedAt.IsZero() && (g.Kind == store.GapOrphan || it.known.UpdatedAt.Before(changed(g)))
 	shop := e.shops[g.Shop]
 	if !doubtful || shop == nil {
 		return it, nil
@@ -166,6 +180,16 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 		it.known.DeletedAt = e.now()
 	}
 	return it, nil
+}
+
+// changed is the moment of the version that a gap is about; zero: of none.
+func changed(g store.Gap) time.Time {
+	moment, _, _ := strings.Cut(g.About, "/")
+	at, err := time.Parse(time.RFC3339, moment)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
 
 // healed closes a gap, and says by what it was healed.
@@ -217,29 +241,23 @@ func (e *Engine) toleranceOf(shop string) decimal.Decimal {
 	return decimal.Zero
 }
 
-// FindStuck notes the orders that wait for their ERP for too long.
-func (e *Engine) FindStuck(ctx context.Context) (int, error) {
+// FindStuck notes a shop's orders that wait for their ERP for too long. It returns
+// how many it noted.
+func (e *Engine) FindStuck(ctx context.Context, name string) (int, error) {
 	const atOnce = 200
-	now, opened := e.now(), 0
-	for _, shop := range e.shops {
-		stuck, err := e.store.Stuck(ctx, shop.Name, shop.ERP, now.Add(-shop.Reconcile.Stuck), atOnce)
-		if err != nil {
-			return opened, err
-		}
-		faults := make([]store.Fault, len(stuck))
-		for i, d := range stuck {
-			faults[i].Gap = store.Gap{
-				Shop: d.Shop, OrderID: d.DeliveryKey.ID, ERP: d.ERP, Kind: store.GapStuck, About: d.Wanted, Cause: CauseERPFailed,
-				Detail: "on its way since " + version(d.Since) + ": " + cmp.Or(d.Reason, "it was not its turn yet"), FoundBy: foundBySchedule, Since: d.Since,
-			}
-		}
-		n, err := e.store.FoundGaps(ctx, foundBySchedule, faults...)
-		if err != nil {
-			return opened, err
-		}
-		opened += n
+	shop := e.shops[name]
+	stuck, err := e.store.Stuck(ctx, name, shop.ERP, e.now().Add(-shop.Reconcile.Stuck), atOnce)
+	if err != nil {
+		return 0, err
 	}
-	return opened, nil
+	faults := make([]store.Fault, len(stuck))
+	for i, d := range stuck {
+		faults[i].Gap = store.Gap{
+			Shop: d.Shop, OrderID: d.DeliveryKey.ID, ERP: d.ERP, Kind: store.GapStuck, About: d.Wanted, Cause: CauseERPFailed,
+			Detail: "on its way since " + version(d.Since) + ": " + cmp.Or(d.Reason, "it was not its turn yet"), FoundBy: foundBySchedule, Since: d.Since,
+		}
+	}
+	return e.store.FoundGaps(ctx, foundBySchedule, faults...)
 }
 
 // ErrNoGap says that there is no such gap, or that it is closed.

@@ -111,6 +111,67 @@ func TestAGapWhoseOrderSettlesWhileTheERPIsAskedIsAskedAboutAgainAtOnce(t *testi
 	require.Equal(t, store.GapClosed, a.gap(k).State)
 }
 
+// That the ERP holds what was heard says nothing of what was not.
+func TestAGapOfAChangeThatWasNotFetchedYetStaysOpen(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.change(k, shopifytest.DoTag)
+	a.deliverWebhooksNot()
+	a.pass(5 * time.Minute)
+	for _, heal := range []bool{false, true} {
+		a.reconcile(heal)
+		state := a.gap(k).State
+		require.Equal(t, map[bool]string{false: store.GapOpen, true: store.GapHealing}[heal], state)
+		a.verify()
+		require.Equal(t, state, a.gap(k).State)
+	}
+	a.settle()
+	a.verify()
+	require.Equal(t, []string{store.GapClosed, "reconcile"}, []string{a.gap(k).State, a.gap(k).HealedBy})
+}
+
+// The same where the shop deletes the order before it was asked for.
+func TestAGapOfAChangeOfAnOrderThatIsGoneFromTheShopIsAboutItsDocument(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.deliverWebhooksNot()
+	a.change(k, shopifytest.DoTag)
+	a.pass(5 * time.Minute)
+	a.reconcile(true)
+	require.True(t, a.shop.Delete(k.ID))
+	a.settle()
+	a.verify()
+	gaps := a.gaps(k)
+	require.Len(t, gaps, 2)
+	require.Equal(t, []string{store.GapClosed, store.GapOpen}, []string{gaps[0].State, gaps[1].State})
+	require.Equal(t, store.GapOrphan, gaps[1].Kind)
+}
+
+// What was wrong with an order that was deleted in Shopify is over; what is left
+// is its document, which a person decides about.
+func TestAGapOfAnOrderThatWasDeletedGivesWayToOneAboutItsDocument(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.change(k, shopifytest.DoTag)
+	a.deliverWebhooksNot()
+	a.pass(5 * time.Minute)
+	a.reconcile(false)
+	stale := a.gap(k)
+	require.Equal(t, store.GapStale, stale.Kind)
+	require.True(t, a.shop.Delete(k.ID))
+	a.tell("orders/delete", fmt.Appendf(nil, `{"id":%d}`, k.ID))
+	a.send()
+	a.verify()
+	gaps := a.gaps(k)
+	require.Len(t, gaps, 2)
+	require.Equal(t, []string{store.GapStale, store.GapClosed, "its order was deleted in Shopify"}, []string{gaps[0].Kind, gaps[0].State, gaps[0].HealedBy})
+	require.Equal(t, []string{store.GapOrphan, store.GapOpen}, []string{gaps[1].Kind, gaps[1].State})
+	a.pass(time.Hour)
+	a.verify()
+	a.reconcile(true)
+	require.Len(t, a.gaps(k), 2)
+}
+
 func TestOneOrderThatTheERPCannotTellOfKeepsNoOtherGapOpen(t *testing.T) {
 	a := build(t, setup{})
 	bad, good := a.lose(), a.lose()
@@ -302,7 +363,7 @@ func TestAReplayOfAParkedOrderOpensNothingStuck(t *testing.T) {
 	a.pass(24 * time.Hour)
 	_, err := a.engine.ReplayGaps(t.Context(), []int64{a.gap(k).ID}, "ann")
 	require.NoError(t, err)
-	n, err := a.engine.FindStuck(t.Context())
+	n, err := a.engine.FindStuck(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Zero(t, n)
 }

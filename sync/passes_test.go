@@ -41,7 +41,7 @@ func TestAWindowInTheFutureCompletesNothing(t *testing.T) {
 	pass.From = a.Now().Add(-time.Hour)
 	_, err = a.engine.Reconcile(t.Context(), "acme", pass)
 	require.NoError(t, err)
-	require.Equal(t, a.Now().Add(-2*time.Minute), a.cursor().CompleteThrough, "and not the time to come")
+	require.Equal(t, a.Now().Add(-10*time.Minute), a.cursor().CompleteThrough, "and not the time to come")
 }
 
 func TestTheLastMinuteAloneCompletesNothing(t *testing.T) {
@@ -61,6 +61,7 @@ func TestWebhooksThatAreNotDecidedYetCompleteNothing(t *testing.T) {
 	k := a.create()
 	a.deliverWebhooks()
 	heard := a.Now()
+	a.pass(20 * time.Minute)
 	r := a.reconcile(true)
 	require.Empty(t, r.Faults)
 	require.EqualValues(t, 1, r.Balance.Pending.Orders)
@@ -207,10 +208,10 @@ func TestAfterDowntimeTheNextPassBeginsWhereTheLastCompleteOneEnded(t *testing.T
 	a.tried(store.RunDeep)
 	pass := a.due()
 	require.Equal(t, store.RunReconcile, pass.Kind)
-	require.Equal(t, through.Add(-10*time.Minute), pass.From)
+	require.Equal(t, through, pass.From)
 	from := a.cursor().CompleteFrom
 	require.NoError(t, a.byClock())
-	require.Equal(t, []time.Time{from, a.Now().Add(-2 * time.Minute)}, []time.Time{a.cursor().CompleteFrom, a.cursor().CompleteThrough})
+	require.Equal(t, []time.Time{from, a.Now().Add(-10 * time.Minute)}, []time.Time{a.cursor().CompleteFrom, a.cursor().CompleteThrough})
 	a.pass(time.Hour)
 	require.Equal(t, a.Now().Add(-24*time.Hour), a.due().From, "at least the window")
 

@@ -112,7 +112,7 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 		return nil, err
 	}
 	r.until, r.tolerance = decided.Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
-	r.out.Through = earlier(pass.To, r.until)
+	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
 	if pass.By == BySchedule {
 		state, err := e.store.Shop(ctx, name)
 		if err != nil {

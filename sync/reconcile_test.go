@@ -66,7 +66,7 @@ func TestAHealthyDayBalancesAndCostsFewRequests(t *testing.T) {
 	for _, call := range a.wire.said()[before:] {
 		require.Contains(t, call, "GET orders", "the ERP is listed, no document is looked up")
 	}
-	require.Equal(t, a.Now().Add(-2*time.Minute), a.cursor().CompleteThrough, "what is younger than the settling time is not judged yet")
+	require.Equal(t, a.Now().Add(-10*time.Minute), a.cursor().CompleteThrough, "what Shopify may not show yet was not compared")
 }
 
 func TestReconciliationFindsAndHealsEachFault(t *testing.T) {
@@ -259,12 +259,12 @@ func TestAnOrderThatWaitsTooLongIsAGap(t *testing.T) {
 	a := build(t, setup{faults: erptest.Mix{erptest.ServerError: 1}})
 	k := a.create()
 	a.settle()
-	n, err := a.engine.FindStuck(t.Context())
+	n, err := a.engine.FindStuck(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Zero(t, n)
 	a.pass(20 * time.Minute)
 	for _, want := range []int{1, 0} {
-		n, err = a.engine.FindStuck(t.Context())
+		n, err = a.engine.FindStuck(t.Context(), "acme")
 		require.NoError(t, err)
 		require.Equal(t, want, n)
 	}

@@ -34,11 +34,11 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 			every(shop.Reconcile.Every, func() { e.logged("reconciliation", e.reconcileDue(ctx, shop)) })
 		}
 		every(time.Minute, func() { e.logged("look for signs of lost webhooks", e.watchSigns(ctx, shop)) })
+		every(time.Minute, func() {
+			_, err := e.FindStuck(ctx, shop.Name)
+			e.logged("look for orders that wait too long", err)
+		})
 	}
-	every(time.Minute, func() {
-		_, err := e.FindStuck(ctx)
-		e.logged("look for orders that wait too long", err)
-	})
 	every(time.Minute, func() { e.logged("daily reports", e.reportsDue(ctx)) })
 	every(time.Minute, func() { e.logged("letters about gaps", e.tellGaps(ctx)) })
 	every(10*time.Second, func() {
@@ -118,7 +118,7 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	}
 	from := now.Add(-shop.Reconcile.Window)
 	if through := state.CompleteThrough; !through.IsZero() {
-		from = earlier(from, through.Add(-shop.PollOverlap))
+		from = earlier(from, through)
 	}
 	if earliest := now.Add(-deepest); from.Before(earliest) {
 		from = earliest

@@ -34,6 +34,8 @@ var acts = []struct {
 	{2, (*world).clickTwice},
 	{2, (*world).tryOut},
 	{2, (*world).ruleOtherwise},
+	{4, (*world).mendGap},
+	{2, (*world).bringIn},
 	{2, (*world).backup},
 	{2, (*world).restore},
 }
@@ -128,7 +130,7 @@ func (w *world) typeIn() {
 	}
 	reference := one(w.rand, live)
 	how := one(w.rand, []string{"edited in the ERP", "cancelled in the ERP", "deleted in the ERP"})
-	w.touched[reference], w.unverified[reference] = true, true
+	w.touched[reference] = true
 	w.note("%s: %s", reference, how)
 	w.meets(how, w.stateOf(reference))
 	switch how {

@@ -63,6 +63,14 @@ func (w *world) unrest() string {
 	for _, v := range w.parked() {
 		return fmt.Sprintf("%s is parked: %s", v.Name, v.Delivery.Reason)
 	}
+	for _, g := range append(w.liveGaps(), w.gaps(store.GapIgnored)...) {
+		if !w.isPersons(g) {
+			return fmt.Sprintf("gap %d, %s of order %d of %s, is %s: %s", g.ID, g.Kind, g.OrderID, g.Shop, g.State, g.Detail)
+		}
+	}
+	if runs, err := w.proc.store.Runs(context.Background(), store.RunFilter{State: store.RunRunning, Limit: 1}); err != nil || len(runs) > 0 {
+		return fmt.Sprintf("runs are under way: %v, %v", runs, err)
+	}
 	return ""
 }
 
@@ -77,7 +85,7 @@ func (w *world) aftermath() {
 	before, held := w.writes(), w.held()
 	quiet := func() bool { return !w.expecting() && len(w.tasks) == 0 && w.unrest() == "" }
 	if !w.until(w.now.Add(48*time.Hour), quiet) {
-		w.fail("13: still not at rest: %s", w.unrest())
+		w.fail("13: still not at rest: %s, %d tasks, webhooks to come: %v", w.unrest(), len(w.tasks), w.expecting())
 	}
 	if n := w.writes(); n > before {
 		w.fail("9: late webhooks led to %d writes more", n-before)

@@ -20,10 +20,11 @@ func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
 // simSteps are the steps of Gapless's process: what it writes, and whom it asks.
 // A step that is taken and not named here fails the run.
 var simSteps = []string{
-	"Append", "AppendAnswer", "ApplyIntake", "AskAgain", "Began", "Begin", "CauseOfGap", "Claim", "CloseGap", "DropRefetch", "ForgetBodies", "FoundGaps",
-	"KeepOutcome", "PollAgainFrom", "Polled", "PostponeRefetch", "Recover", "Redact", "Replay", "Settle", "StopRuns", "Subscribed",
+	"Append", "AppendAnswer", "AppendFetched", "ApplyIntake", "AskAgain", "Began", "Begin", "BeginRun", "CauseOfGap", "CheckedGap", "Claim", "CloseGap",
+	"Complete", "DropRefetch", "ForgetBodies", "FoundGaps", "HealGaps", "IgnoreGap", "InTimezone", "KeepOutcome", "NumbersSeen", "PollAgainFrom", "Polled",
+	"PostponeRefetch", "Recover", "Redact", "Replay", "SaveRun", "Settle", "StopRuns", "Subscribed",
 	"erp GET", "erp POST", "erp PUT",
-	"shop Order", "shop OrderLines", "shop OrdersPage", "shop Refunds",
+	"shop BulkOperation", "shop BulkOperations", "shop BulkRun", "shop Order", "shop OrderLines", "shop OrdersByIDs", "shop OrdersPage", "shop Refunds", "shop Shop", "shop file",
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",
 }
 

@@ -22,6 +22,9 @@ func (w *world) judge() {
 	for _, m := range w.shops {
 		for _, told := range m.shop.Orders() {
 			reference := ref(m.name, told.ID)
+			if w.unknownPast(m, told) {
+				continue
+			}
 			w.judgeOrder(m, told, documents[reference])
 			delete(documents, reference)
 		}

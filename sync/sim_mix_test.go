@@ -25,8 +25,13 @@ type mix struct {
 	webhooks bool
 	hooks    shopifytest.Faults
 	indexLag time.Duration
-	page     int // orders, and lines, on one page
-	poll     time.Duration
+	page     int           // orders, and lines, on one page
+	poll     time.Duration // at most, between two
+	grace    time.Duration // of webhooks, before a poll calls their change lost
+	compare  time.Duration // between two comparisons
+	window   time.Duration // of a comparison, at least
+	settle   time.Duration // younger changes are not compared
+	past     int           // orders placed before Gapless began
 	keep     time.Duration // of bodies; 0: for ever
 
 	asking, changing       odds // of requests to the ERP
@@ -79,6 +84,11 @@ func drawMix(r *rand.Rand) mix {
 		keep:     one(r, []time.Duration{0, 0, time.Hour}),
 	}
 	m.poll = m.span / time.Duration(6+r.IntN(12))
+	m.compare = m.span / time.Duration(1+r.IntN(5))
+	m.grace = one(r, []time.Duration{0, 20 * time.Second, 2 * time.Minute})
+	m.settle = one(r, []time.Duration{20 * time.Second, 2 * time.Minute})
+	m.window = one(r, []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour})
+	m.past = one(r, []int{0, 0, 1, 2})
 	if m.tier == erp.TierC {
 		m.erpLag = one(r, []time.Duration{time.Minute, 10 * time.Minute, time.Hour})
 	}

@@ -107,9 +107,12 @@ type route struct {
 // RoundTrip carries one request there and the answer back, or not.
 func (l *route) RoundTrip(r *http.Request) (*http.Response, error) {
 	t := l.current
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
+	var body []byte
+	if r.Body != nil {
+		var err error
+		if body, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
 	}
 	r = overTheWire(r)
 	step, changes := l.call(r, body)
@@ -120,6 +123,9 @@ func (l *route) RoundTrip(r *http.Request) (*http.Response, error) {
 	f := l.befalls(step, changes)
 	answer, err := l.carry(t, r, body, f)
 	t.refused = t.refused || err == nil && answer.StatusCode == http.StatusUnprocessableEntity
+	if answer != nil {
+		answer.Request = r
+	}
 	l.note("%s: %s %s: %s%s", t.name, step, r.URL.Path, f.name, outcomeOf(answer, err))
 	t.reach(step, true)
 	return answer, err

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"gapless/erp"
 	"gapless/erp/erptest"
@@ -20,10 +21,13 @@ type memory struct {
 	touched      map[string]bool         // references that people changed in the ERP themselves
 	withheld     map[store.OrderKey]bool // orders of which Shopify has kept fields back, not asked for since
 	holes        map[string]bool         // references of those of which it ever has
+	past         map[string]bool         // references of orders placed before Gapless began
+	closed       map[int64]time.Time     // gaps, and when
 }
 
 func newMemory() memory {
-	return memory{acknowledged: map[string]bool{}, forgotten: map[person]bool{}, touched: map[string]bool{}, withheld: map[store.OrderKey]bool{}, holes: map[string]bool{}}
+	return memory{acknowledged: map[string]bool{}, forgotten: map[person]bool{}, touched: map[string]bool{}, withheld: map[store.OrderKey]bool{}, holes: map[string]bool{},
+		past: map[string]bool{}, closed: map[int64]time.Time{}}
 }
 
 // answered is called when the door writes a status.
@@ -72,6 +76,10 @@ func (t *task) observe(step string) {
 		t.began = t.now
 	case step == "ApplyIntake":
 		t.takenBack()
+	case step == "CloseGap":
+		t.closedRightly()
+	case step == "Complete":
+		t.completeRightly()
 	case step != "Settle":
 	case t.before.Token == t.claim.Token:
 		t.settled = true

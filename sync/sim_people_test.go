@@ -43,6 +43,13 @@ func (w *world) mend() {
 			delete(w.unverified, ref(m.name, id))
 		}
 	}
+	for _, m := range w.shops {
+		for _, told := range m.shop.Orders() {
+			if w.unknownPast(m, told) {
+				delete(w.unverified, ref(m.name, told.ID))
+			}
+		}
+	}
 	for _, v := range w.known() {
 		reference := ref(v.Shop, v.ID)
 		parked := v.Delivery.State == store.StateParked && v.Delivery.Rule == "" && !w.deleted(v.OrderKey)
@@ -56,7 +63,14 @@ func (w *world) mend() {
 			})
 		}
 	}
+	if w.mended%6 == 1 {
+		w.compareAll()
+	}
+	w.unignore()
 	w.askAgain()
+	if w.mended == 1 && w.mix.past > 0 && w.chance(0.5) {
+		w.bringIn()
+	}
 }
 
 // deleted says whether an order is gone from its shop.

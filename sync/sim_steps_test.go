@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gapless/store"
 )
 
 // cycle is one of the engine's loops: a step, taken when the store has changed
@@ -28,18 +30,24 @@ func (p *process) drive() {
 		c.due(p.upTo(time.Second))
 		return c
 	}
-	add("intake", p.intake, "Append", "AppendAnswer")
-	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover")
+	add("intake", p.intake, "Append", "AppendAnswer", "AppendFetched")
+	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover", "FoundGaps", "HealGaps")
+	add("verify", p.verify, "Settle", "FoundGaps", "HealGaps", "ApplyIntake", "DropRefetch", "CheckedGap")
 	p.takesBack = add("recover", p.recover)
 	for _, shop := range p.shops {
-		add("refetch "+shop.name, func(t *task) time.Duration { return p.refetch(t, shop.name) }, "ApplyIntake", "FoundGaps", "Settle", "AskAgain")
-		add("poll "+shop.name, func(*task) time.Duration {
-			_, err := p.engine.Poll(p.stop, shop.name)
+		add("refetch "+shop.name, func(t *task) time.Duration { return p.refetch(t, shop.name) }, "ApplyIntake", "FoundGaps", "HealGaps", "Settle", "AskAgain")
+		poller := &poller{Engine: p.engine, shop: p.engine.shops[shop.name], pace: p.mix.poll}
+		add("poll "+shop.name, func(*task) time.Duration { return p.poll(poller) }, "ApplyIntake", "FoundGaps", "PollAgainFrom")
+		add("compare "+shop.name, func(*task) time.Duration {
+			p.tell(p.engine.reconcileDue(p.stop, p.engine.shops[shop.name]))
+			return p.seldom(p.mix.compare)
+		})
+		add("backfill "+shop.name, func(*task) time.Duration { return p.backfill(shop.name) }, "BeginRun")
+		add("signs "+shop.name, func(*task) time.Duration {
+			p.tell(p.engine.watchSigns(p.stop, p.engine.shops[shop.name]))
+			_, err := p.engine.FindStuck(p.stop, shop.name)
 			p.tell(err)
-			if err == nil {
-				p.looked[shop.name]++
-			}
-			return p.mix.poll
+			return p.seldom(p.mix.span / 8)
 		})
 		if p.mix.webhooks {
 			add("subscribe "+shop.name, func(*task) time.Duration {
@@ -54,6 +62,51 @@ func (p *process) drive() {
 			return time.Hour
 		})
 	}
+}
+
+// seldom is d, and longer once nothing more goes wrong.
+func (p *process) seldom(d time.Duration) time.Duration {
+	if p.finished {
+		return max(d, 6*time.Hour)
+	}
+	return d
+}
+
+// poll takes a poller's step. The engine looks every second whether a sign calls
+// for a poll; here it is enough to look when one may.
+func (p *process) poll(poller *poller) time.Duration {
+	planned := poller.next
+	wait := poller.step(p.stop)
+	shop, err := p.store.Shop(p.stop, poller.shop.Name)
+	p.tell(err)
+	if !poller.next.Equal(planned) && err == nil && shop.PollError == "" {
+		p.looked[shop.Name]++
+	}
+	if len(p.engine.signs[shop.Name].holes) > 0 {
+		return min(wait, p.mix.grace+time.Second)
+	}
+	return p.seldom(wait)
+}
+
+// verify asks the ERP about gaps. The engine looks every second for those whose
+// order has come to rest; here it looks when one may have, and from time to time.
+func (p *process) verify(*task) time.Duration {
+	n, err := p.engine.VerifyGaps(p.stop)
+	p.tell(err)
+	if n > 0 && err == nil {
+		return time.Second
+	}
+	return p.seldom(p.between(time.Minute, 15*time.Minute))
+}
+
+// backfill carries a shop's backfills on while there are any.
+func (p *process) backfill(shop string) time.Duration {
+	runs, err := p.store.Runs(p.stop, store.RunFilter{Shop: shop, Kind: store.RunBackfill, State: store.RunRunning, Limit: 1})
+	p.tell(err)
+	if err == nil && len(runs) == 0 {
+		return 0
+	}
+	return max(p.engine.backfillDue(p.stop, p.engine.shops[shop]), time.Millisecond)
 }
 
 // intake decides what was heard.

@@ -62,6 +62,7 @@ func newWorld(seed uint64, dir string) *world {
 	for i := range w.mix.shops {
 		w.shops = append(w.shops, openMall(w, i))
 	}
+	w.placedBefore()
 	return w
 }
 
@@ -82,6 +83,7 @@ func (w *world) live() {
 		w.fail("13: not converged within %s: %s", calmTime, w.unrest())
 	}
 	w.judge()
+	w.audit()
 	w.aftermath()
 }
 
