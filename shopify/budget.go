@@ -76,6 +76,9 @@ func (b *budget) tryTake(name string, p Priority) (cost float64, short time.Dura
 
 // available is what the bucket should hold now, less what is under way.
 func (b *budget) available() float64 {
+	if now := b.now(); now.Before(b.at) { // the clock was set back
+		b.at = now
+	}
 	restored := b.status.RestoreRate * b.now().Sub(b.at).Seconds()
 	return min(b.status.CurrentlyAvailable+restored, b.status.MaximumAvailable) - b.pending
 }

@@ -58,6 +58,15 @@ func TestLowPrioritiesLeaveHeadroom(t *testing.T) {
 	}
 }
 
+func TestAClockThatIsSetBackHoldsNothingUp(t *testing.T) {
+	b, clock := newBudget(time.Unix(10_000, 0))
+	b.settle("x", 0, costing(100, 500))
+	require.NoError(t, clock.Wait(t.Context(), -9000*time.Second))
+	_, err := b.take(t.Context(), "x", Reconcile)
+	require.NoError(t, err)
+	require.Len(t, clock.waited(), 1, "the jump")
+}
+
 func TestQueriesUnderWayAreCounted(t *testing.T) {
 	b, _ := newBudget(time.Unix(0, 0))
 	b.settle("x", 0, costing(400, 1000))
