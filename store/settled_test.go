@@ -101,6 +101,21 @@ func TestAGapIsVerifiedAgainWhenItsOrderMovedAndElseLessAndLessOften(t *testing.
 	require.Len(t, pass(2*time.Hour), 1, "it has been open for days, and is asked about a few times a day")
 }
 
+func TestAClockThatWasAheadHasNoGapAskedAboutAllTheTime(t *testing.T) {
+	clock := &clock{noon.Add(time.Hour)}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	intake(t, s, order(1, 1))
+	deliver(t, s)
+	clock.at = noon
+	noted(t, s, missing(1))
+	clock.at = clock.at.Add(time.Second)
+	require.NoError(t, s.CheckedGap(t.Context(), 1, s.now(), "still not there"))
+	clock.at = clock.at.Add(time.Second)
+	require.Empty(t, settledIDs(t, s))
+	clock.at = clock.at.Add(11 * time.Minute)
+	require.Len(t, settledIDs(t, s), 1)
+}
+
 // stuckIDs are the orders that wait for more than a quarter of an hour.
 func stuckIDs(t testing.TB, s *Store) (ids []int64) {
 	t.Helper()

@@ -7,12 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"gapless/erp"
-	"gapless/shopify"
 	"gapless/store"
 	"gapless/sync/report"
 )
@@ -163,110 +160,6 @@ func (r *reconciler) compare(ctx context.Context) error {
 	return r.note(ctx)
 }
 
-// readShopify spools the heads of the window. A failure is noted, and the pass
-// goes on with what the other two sides tell.
-func (r *reconciler) readShopify(ctx context.Context) {
-	window := shopify.Window{By: shopify.Axis(r.pass.Axis), From: r.pass.From, To: r.pass.To}
-	err := r.shop.Client.Orders(ctx, window, shopify.Reconcile, func(page []shopify.OrderHead) error {
-		for _, h := range page {
-			if err := r.heads.add(entryOfHead(h)); err != nil {
-				return err
-			}
-			r.giveWay(ctx)
-		}
-		r.run.Done += int64(len(page))
-		return r.progress(ctx)
-	})
-	r.shopify = err == nil
-	if err != nil {
-		r.out.Notes = append(r.out.Notes, "Shopify could not be read whole: "+err.Error())
-	}
-}
-
-// giveWay lets webhooks go first: while writes wait in the store, a comparison
-// rests for longer than it works.
-func (r *reconciler) giveWay(ctx context.Context) {
-	const stint, most = 200, 100 * time.Millisecond // so many orders are worked through in between
-	if r.worked++; r.worked < stint {
-		return
-	}
-	if waiting, _ := r.store.Queued(); waiting > 0 {
-		rest := time.NewTimer(min(6*r.now().Sub(r.rested), most))
-		defer rest.Stop()
-		select {
-		case <-rest.C:
-		case <-ctx.Done():
-		}
-	}
-	r.worked, r.rested = 0, r.now()
-}
-
-// progress notes how far the pass is, once a second.
-func (r *reconciler) progress(ctx context.Context) error {
-	if r.now().Sub(r.noted) < time.Second {
-		return nil
-	}
-	r.noted = r.now()
-	return r.store.SaveRun(ctx, &r.run)
-}
-
-// readERP spools the ERP's documents that changed since the window began, or
-// since an older one of its orders was written.
-func (r *reconciler) readERP(ctx context.Context) error {
-	var err error
-	if r.listed, err = r.listFrom(ctx); err != nil {
-		return err
-	}
-	r.asked = r.shownSince()
-	err = r.lane.Adapter.List(ctx, r.listed, func(f erp.Found) error {
-		id, ours := orderOf(r.shop.Name, f.Ref)
-		if !ours {
-			return nil
-		}
-		r.giveWay(ctx)
-		return r.docs.add(entryOf(id, f))
-	})
-	r.erp = err == nil
-	if err != nil {
-		r.out.Notes = append(r.out.Notes, "the ERP could not be read whole: "+err.Error())
-	}
-	return nil
-}
-
-// listFrom is from when on the ERP is to list its documents.
-func (r *reconciler) listFrom(ctx context.Context) (time.Time, error) {
-	since := r.pass.From.Add(-r.lane.longest() - time.Minute) // clocks differ
-	if r.pass.Axis == store.ByCreated {
-		return since, nil // nothing was written before it was placed
-	}
-	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, since)
-	if err != nil || n <= mostUnlisted {
-		return since, err
-	}
-	if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
-		oldest = earliest
-	}
-	return oldest.Add(-time.Minute), nil
-}
-
-// shownSince is from when on the ERP may not show yet what was written to it.
-func (r *reconciler) shownSince() time.Time { return r.now().Add(-r.lane.settle()) }
-
-func entryOfHead(h shopify.OrderHead) entry {
-	return entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency, created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}
-}
-
-func entryOf(id int64, f erp.Found) entry {
-	return entry{order: id, name: f.ID, version: f.Version, total: amountText(f.Total), currency: f.Currency, updated: f.UpdatedAt, cancelled: f.Cancelled}
-}
-
-// orderOf tells the order from a reference, where it is one of this shop's.
-func orderOf(shop, reference string) (id int64, ours bool) {
-	digits, ours := strings.CutPrefix(reference, shop+"-")
-	id, err := strconv.ParseInt(digits, 10, 64)
-	return id, ours && err == nil && ref(shop, id) == reference
-}
-
 // line judges one order, or puts it aside until its other sides are looked up.
 func (r *reconciler) line(ctx context.Context, l line) error {
 	r.giveWay(ctx)
@@ -277,84 +170,6 @@ func (r *reconciler) line(ctx context.Context, l line) error {
 		return r.lookAgain(ctx)
 	}
 	return r.settle(ctx, l)
-}
-
-// lookAgain looks up, in batches, what stands here of orders that only another
-// side told of, and asks Shopify by id for those that it did not list.
-func (r *reconciler) lookAgain(ctx context.Context) error {
-	lines := r.later
-	r.later = nil
-	if err := r.knownOutside(ctx, lines); err != nil {
-		return err
-	}
-	shown, err := r.shownByShopify(ctx, lines)
-	if err != nil {
-		return err
-	}
-	for _, l := range lines {
-		shows, asked := shown[l.id]
-		switch {
-		case asked && shows && l.known == nil: // a copy from a backup does not know it
-			if err := r.fault(ctx, store.Fault{Refetch: r.refetch(l.id)}); err != nil {
-				return err
-			}
-			continue
-		case asked && !shows && l.known != nil && l.known.DeletedAt.IsZero() && r.now().Sub(l.known.CreatedAt) < deepest:
-			l.known.DeletedAt = r.now() // whatever became of it, a person must decide about its document
-		}
-		if err := r.settle(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// knownOutside adds what stands here of orders outside the window.
-func (r *reconciler) knownOutside(ctx context.Context, lines []line) error {
-	var keys []store.OrderKey
-	for _, l := range lines {
-		if l.known == nil {
-			keys = append(keys, store.OrderKey{Shop: r.shop.Name, ID: l.id})
-		}
-	}
-	known, err := r.store.StandingsOf(ctx, r.shop.ERP, keys)
-	if err != nil {
-		return err
-	}
-	for i, l := range lines {
-		if st, ok := known[store.OrderKey{Shop: r.shop.Name, ID: l.id}]; ok && l.known == nil {
-			lines[i].known, lines[i].outside = &st, true
-		}
-	}
-	return nil
-}
-
-// shownByShopify asks for orders that the list did not show. The map holds those
-// that were asked for.
-func (r *reconciler) shownByShopify(ctx context.Context, lines []line) (map[int64]bool, error) {
-	shown := map[int64]bool{}
-	var ids []int64
-	for _, l := range lines {
-		if l.head == nil && !l.outside {
-			ids = append(ids, l.id)
-		}
-	}
-	if len(ids) == 0 || !r.shopify {
-		return shown, nil
-	}
-	heads, err := r.shop.Client.OrdersByID(ctx, ids, shopify.Reconcile)
-	if err != nil {
-		r.shopify = false
-		r.out.Notes = append(r.out.Notes, "Shopify could not be asked for the orders it did not list: "+err.Error())
-		return shown, ctx.Err()
-	}
-	for _, id := range ids {
-		shown[id] = false
-	}
-	for _, h := range heads {
-		shown[h.ID] = true
-	}
-	return shown, nil
 }
 
 // settle judges a line and takes it into the balance.
@@ -371,43 +186,6 @@ func (r *reconciler) settle(ctx context.Context, l line) error {
 		return r.blame(ctx, l, v)
 	}
 	return nil
-}
-
-// confirm looks the reference up before anybody is told that something is wrong:
-// lists skip and repeat. Where too much looks wrong at once, the list is believed.
-func (r *reconciler) confirm(ctx context.Context, l line, v verdict) (line, verdict, error) {
-	unlisted := len(l.docs) == 0 && l.known != nil && l.known.WrittenAt.Before(r.listed)
-	if r.confirmed >= mostConfirmed {
-		if unlisted { // the list could not show it
-			v.class, v.kind = classERP, ""
-		}
-		return l, v, nil
-	}
-	r.confirmed++
-	asked := r.shownSince()
-	found, err := r.lane.lookUp(ctx, ref(r.shop.Name, l.id))
-	if err != nil {
-		r.erp = false
-		r.out.Notes = append(r.out.Notes, "the ERP could not be asked about a document: "+err.Error())
-		return l, verdict{class: v.class}, ctx.Err()
-	}
-	known, err := r.store.StandingsOf(ctx, r.shop.ERP, []store.OrderKey{{Shop: r.shop.Name, ID: l.id}})
-	if err != nil {
-		return l, v, err
-	}
-	if st, ok := known[store.OrderKey{Shop: r.shop.Name, ID: l.id}]; ok {
-		if st.DeletedAt.IsZero() && l.known != nil {
-			st.DeletedAt = l.known.DeletedAt
-		}
-		l.known = &st
-	}
-	l.docs = nil
-	for _, f := range found {
-		l.docs = withDocument(l.docs, entryOf(l.id, f))
-	}
-	c := r.comparison
-	c.asked = asked
-	return l, c.judge(l), nil
 }
 
 // end records how the pass ended and, where it saw all three sides of all that

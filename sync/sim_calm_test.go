@@ -32,7 +32,7 @@ func (w *world) calmDown() {
 
 // converged says that all is at rest, and was looked at since people began to mend.
 func (w *world) converged() bool {
-	if w.mended < 2 || w.now.Before(w.lookAgain) {
+	if w.mended < w.rounds() || w.now.Before(w.lookAgain) {
 		return false
 	}
 	w.lookAgain = w.now.Add(time.Minute)

@@ -56,13 +56,17 @@ func openMall(w *world, i int) *mall {
 	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.withhold}
 	m.client = m.newClient(m, w.clock)
 	m.oracle = m.newClient(oracle{m.shop}, time.Now)
+	return m
+}
+
+// subscribe has the shop send webhooks from now on.
+func (m *mall) subscribe() {
 	m.shop.Subscribe(shopifytest.Subscription{Topic: "customers/redact", URI: webhookURI, FromTOML: true})
-	if w.mix.webhooks {
-		for _, topic := range shopify.Topics[w.rand.IntN(3):] { // what is missing Gapless sees to
+	if m.mix.webhooks {
+		for _, topic := range shopify.Topics[m.rand.IntN(3):] { // what is missing Gapless sees to
 			m.shop.Subscribe(shopifytest.Subscription{Topic: topic, URI: webhookURI})
 		}
 	}
-	return m
 }
 
 func (m *mall) newClient(way http.RoundTripper, now func() time.Time) *shopify.Client {

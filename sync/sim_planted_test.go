@@ -47,6 +47,13 @@ func TestSimFindsPlantedBugs(t *testing.T) {
 	}
 }
 
+// TestSimPlantsFit holds each planted bug against the source as it is now.
+func TestSimPlantsFit(t *testing.T) {
+	for _, p := range plants {
+		p.source(t, "..")
+	}
+}
+
 var firstFailure = regexp.MustCompile(`world (\d+): (\w+)`)
 
 // find plays worlds with the bug in place, and returns the first that fails with
@@ -72,15 +79,8 @@ func (p plant) find(t *testing.T, root string) (world int, how string) {
 // build builds the tests of this package with the bug in the source.
 func (p plant) build(t *testing.T, root string) (binary string) {
 	dir, original := t.TempDir(), filepath.Join(root, p.file)
-	source, err := os.ReadFile(original)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), p.old); n != 1 {
-		t.Fatalf("%s has the text to be replaced %d times, not once:\n%s", p.file, n, p.old)
-	}
 	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(source), p.old, p.new, 1)), 0o600); err != nil {
+	if err := os.WriteFile(changed, []byte(strings.Replace(p.source(t, root), p.old, p.new, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{original: changed}}) // strings: it can't fail
@@ -95,6 +95,18 @@ func (p plant) build(t *testing.T, root string) (binary string) {
 		t.Fatalf("building: %v\n%s", err, said)
 	}
 	return binary
+}
+
+// source is the file as it is, in which the bug has one place.
+func (p plant) source(t *testing.T, root string) string {
+	source, err := os.ReadFile(filepath.Join(root, p.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(source), p.old); n != 1 {
+		t.Fatalf("%s: %s has the text to be replaced %d times, not once:\n%s", p.name, p.file, n, p.old)
+	}
+	return string(source)
 }
 
 // Marks in docs/simulation.md between which the table stands.

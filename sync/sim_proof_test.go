@@ -131,6 +131,7 @@ func (w *world) compared(m *mall, again bool) {
 	var r Reconciliation
 	var err error
 	done := false
+	w.until(w.now.Add(time.Hour), func() bool { return w.unrest() == "" }) // the clock may be comparing, too
 	w.in(w.mix.settle+time.Minute, func() {
 		w.spawn(w.proc, "audit", func(*task) {
 			r, err = w.proc.engine.Reconcile(w.proc.calls, m.name, Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: BySchedule})

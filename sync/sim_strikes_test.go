@@ -109,6 +109,7 @@ func (w *world) jump(sign time.Duration) {
 func (w *world) setClock(skew time.Duration) {
 	w.disturb()
 	w.skew = skew
+	w.wasAhead = w.wasAhead || skew > 0
 	w.note("the clock is %s off", skew)
 	for _, c := range w.proc.cycles {
 		c.due(0)

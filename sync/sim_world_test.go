@@ -19,6 +19,7 @@ type world struct {
 	now      time.Time     // as shops and ERP have it
 	level    time.Duration // skew, when last nothing was under way
 	skew     time.Duration // Gapless's clock is ahead by it
+	wasAhead bool          // it was, at some time
 	future   future
 	planned  int
 	happened int
@@ -63,6 +64,9 @@ func newWorld(seed uint64, dir string) *world {
 		w.shops = append(w.shops, openMall(w, i))
 	}
 	w.placedBefore()
+	for _, m := range w.shops {
+		m.subscribe()
+	}
 	return w
 }
 

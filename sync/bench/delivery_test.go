@@ -45,7 +45,7 @@ func heard(b *testing.B, n int) *store.Store {
 func engineOver(b *testing.B, s *store.Store, adapter erp.Adapter) *ordersync.Engine {
 	b.Helper()
 	engine, err := ordersync.New(s, ordersync.Config{
-		Shops: []ordersync.Shop{{Name: "acme", ERP: "books"}},
+		Shops: []ordersync.Shop{{Name: "acme", ERP: "books", Client: shopSide{sides: someSides(0)}}},
 		ERPs: []ordersync.ERP{{Name: "books", Adapter: adapter, Concurrency: 8, Timeout: 10 * time.Second,
 			RetryFirst: time.Second, RetryMax: time.Minute}},
 	})

@@ -1,0 +1,118 @@
+package ordersync
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"gapless/erp"
+	"gapless/shopify"
+	"gapless/store"
+)
+
+// Here a pass reads the two outer sides, each into a spool.
+
+// readShopify spools the heads of the window. A failure is noted, and the pass
+// goes on with what the other two sides tell.
+func (r *reconciler) readShopify(ctx context.Context) {
+	window := shopify.Window{By: shopify.Axis(r.pass.Axis), From: r.pass.From, To: r.pass.To}
+	err := r.shop.Client.Orders(ctx, window, shopify.Reconcile, func(page []shopify.OrderHead) error {
+		for _, h := range page {
+			if err := r.heads.add(entryOfHead(h)); err != nil {
+				return err
+			}
+			r.giveWay(ctx)
+		}
+		r.run.Done += int64(len(page))
+		return r.progress(ctx)
+	})
+	r.shopify = err == nil
+	if err != nil {
+		r.out.Notes = append(r.out.Notes, "Shopify could not be read whole: "+err.Error())
+	}
+}
+
+// giveWay lets webhooks go first: while writes wait in the store, a comparison
+// rests for longer than it works.
+func (r *reconciler) giveWay(ctx context.Context) {
+	const stint, most = 200, 100 * time.Millisecond // so many orders are worked through in between
+	if r.worked++; r.worked < stint {
+		return
+	}
+	if waiting, _ := r.store.Queued(); waiting > 0 {
+		rest := time.NewTimer(min(6*r.now().Sub(r.rested), most))
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+		}
+	}
+	r.worked, r.rested = 0, r.now()
+}
+
+// progress notes how far the pass is, once a second.
+func (r *reconciler) progress(ctx context.Context) error {
+	if r.now().Sub(r.noted) < time.Second {
+		return nil
+	}
+	r.noted = r.now()
+	return r.store.SaveRun(ctx, &r.run)
+}
+
+// readERP spools the ERP's documents that changed since the window began, or
+// since an older one of its orders was written.
+func (r *reconciler) readERP(ctx context.Context) error {
+	var err error
+	if r.listed, err = r.listFrom(ctx); err != nil {
+		return err
+	}
+	r.asked = r.shownSince()
+	err = r.lane.Adapter.List(ctx, r.listed, func(f erp.Found) error {
+		id, ours := orderOf(r.shop.Name, f.Ref)
+		if !ours {
+			return nil
+		}
+		r.giveWay(ctx)
+		return r.docs.add(entryOf(id, f))
+	})
+	r.erp = err == nil
+	if err != nil {
+		r.out.Notes = append(r.out.Notes, "the ERP could not be read whole: "+err.Error())
+	}
+	return nil
+}
+
+// listFrom is from when on the ERP is to list its documents.
+func (r *reconciler) listFrom(ctx context.Context) (time.Time, error) {
+	since := r.pass.From.Add(-r.lane.longest() - time.Minute) // clocks differ
+	if r.pass.Axis == store.ByCreated {
+		return since, nil // nothing was written before it was placed
+	}
+	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, since)
+	if err != nil || n <= mostUnlisted {
+		return since, err
+	}
+	if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
+		oldest = earliest
+	}
+	return oldest.Add(-time.Minute), nil
+}
+
+// shownSince is from when on the ERP may not show yet what was written to it.
+func (r *reconciler) shownSince() time.Time { return r.now().Add(-r.lane.settle()) }
+
+func entryOfHead(h shopify.OrderHead) entry {
+	return entry{order: h.ID, name: h.Name, total: h.Total.String(), currency: h.Currency, created: h.CreatedAt, updated: h.UpdatedAt, cancelled: h.CancelledAt != nil}
+}
+
+func entryOf(id int64, f erp.Found) entry {
+	return entry{order: id, name: f.ID, version: f.Version, total: amountText(f.Total), currency: f.Currency, updated: f.UpdatedAt, cancelled: f.Cancelled}
+}
+
+// orderOf tells the order from a reference, where it is one of this shop's.
+func orderOf(shop, reference string) (id int64, ours bool) {
+	digits, ours := strings.CutPrefix(reference, shop+"-")
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, ours && err == nil && ref(shop, id) == reference
+}
