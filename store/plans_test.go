@@ -47,7 +47,7 @@ func allQueries(t *testing.T, s *Store) map[string]bool {
 	t.Helper()
 	l := &listener{driver: s.readers.Driver(), dsn: "file:" + s.path + "?mode=ro&_pragma=busy_timeout(10000)", heard: map[string]bool{}}
 	require.NoError(t, s.readers.Close())
-	s.readers = sql.OpenDB(l)
+	s.readers = &readers{DB: sql.OpenDB(l), prepared: map[string]*sql.Stmt{}}
 	writeEverything(t, s)
 	readEverything(t, s)
 	s.writer.between.Lock() // the writer rests

@@ -46,7 +46,7 @@ type Store struct {
 	now     func() time.Time
 	log     *slog.Logger
 	control *sql.DB // for the writer's connection and the checkpointer's
-	readers *sql.DB
+	readers *readers
 	lock    *os.File
 	packers *packers
 	writer  *writer
@@ -155,12 +155,14 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.readers, err = sql.Open("sqlite", "file:"+escapePath(o.Path)+"?mode=ro"+
-		"&_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-4000)"); err != nil {
+	db, err := sql.Open("sqlite", "file:"+escapePath(o.Path)+"?mode=ro"+
+		"&_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-4000)")
+	if err != nil {
 		return err
 	}
-	s.readers.SetMaxOpenConns(4)
-	s.readers.SetMaxIdleConns(4)
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)
+	s.readers = &readers{DB: db, prepared: map[string]*sql.Stmt{}}
 	return nil
 }
 
@@ -231,10 +233,11 @@ func (s *Store) release() (err error) {
 	if s.packers != nil {
 		s.packers.close()
 	}
-	for _, db := range []*sql.DB{s.readers, s.control} {
-		if db != nil {
-			err = errors.Join(err, db.Close())
-		}
+	if s.readers != nil {
+		err = errors.Join(err, s.readers.Close())
+	}
+	if s.control != nil {
+		err = errors.Join(err, s.control.Close())
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
