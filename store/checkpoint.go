@@ -20,8 +20,9 @@ const readersWait = 20 * time.Millisecond
 
 // checkpointer keeps the WAL small from a goroutine and a connection of its
 // own, so that commits hardly wait for it. The bulk is copied while writes go
-// on; then, with the writer held between two groups, the few frames that came
-// in meanwhile, so that the next commit starts the WAL from its beginning again.
+// on, then what came in meanwhile, which takes less time and leaves less; at last,
+// with the writer held between two groups, the few frames that are left, so that
+// the next commit starts the WAL from its beginning again.
 type checkpointer struct {
 	conn *sql.Conn
 	w    *writer
@@ -64,8 +65,10 @@ func (c *checkpointer) run() {
 
 func (c *checkpointer) checkpoint() error {
 	ctx := context.Background()
-	if _, err := checkpoint(ctx, c.conn, "PASSIVE"); err != nil {
-		return err
+	for range 3 {
+		if _, err := checkpoint(ctx, c.conn, "PASSIVE"); err != nil {
+			return err
+		}
 	}
 	c.w.between.Lock()
 	defer c.w.between.Unlock()

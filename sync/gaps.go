@@ -164,9 +164,8 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 	if st, ok := standing[g.Key()]; ok {
 		it.known = &st
 	}
-	doubtful := it.known == nil || it.known.DeletedAt.IsZero() && (g.Kind == store.GapOrphan || it.known.UpdatedAt.Before(changed(g)))
 	shop := e.shops[g.Shop]
-	if !doubtful || shop == nil {
+	if shop == nil || !doubtful(g, it) {
 		return it, nil
 	}
 	heads, err := shop.Client.OrdersByID(ctx, []int64{g.OrderID}, shopify.Reconcile)
@@ -180,6 +179,16 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 		it.known.DeletedAt = e.now()
 	}
 	return it, nil
+}
+
+// doubtful says that only Shopify can tell whether there is such an order still,
+// or such a version of it.
+func doubtful(g store.Gap, l line) bool {
+	if l.known == nil {
+		return true
+	}
+	gone := len(l.live()) == 0 && l.known.State == store.StateDelivered && l.known.CancelledAt.IsZero()
+	return l.known.DeletedAt.IsZero() && (gone || g.Kind == store.GapOrphan || l.known.UpdatedAt.Before(changed(g)))
 }
 
 // changed is the moment of the version that a gap is about; zero: of none.
@@ -208,7 +217,7 @@ func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
 		}
 	}
 	switch {
-	case l.known == nil && g.Kind != store.GapOrphan:
+	case g.Kind != store.GapOrphan && (l.known == nil || !l.known.DeletedAt.IsZero()):
 		by = "Shopify has no such order any more"
 	case l.known != nil && l.known.State == store.StateExcluded:
 		by = "the rule " + l.known.Rule

@@ -147,6 +147,19 @@ func TestAGapOfAChangeOfAnOrderThatIsGoneFromTheShopIsAboutItsDocument(t *testin
 	require.Equal(t, store.GapOrphan, gaps[1].Kind)
 }
 
+// Order and document are gone, and no webhook told of the order.
+func TestAGapOfADocumentThatWentWithItsOrderCloses(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+	a.reconcile(false)
+	require.Equal(t, store.GapMissing, a.gap(k).Kind)
+	a.deliverWebhooksNot()
+	require.True(t, a.shop.Delete(k.ID))
+	a.verify()
+	require.Equal(t, []string{store.GapClosed, "Shopify has no such order any more"}, []string{a.gap(k).State, a.gap(k).HealedBy})
+}
+
 // What was wrong with an order that was deleted in Shopify is over; what is left
 // is its document, which a person decides about.
 func TestAGapOfAnOrderThatWasDeletedGivesWayToOneAboutItsDocument(t *testing.T) {

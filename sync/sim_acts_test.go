@@ -253,6 +253,7 @@ func (w *world) restore() {
 	}
 	next := w.proc.take(b.path)
 	w.endOf(w.proc)
+	w.remembersAgain(b.forgotten)
 	w.acknowledged, w.forgotten = maps.Clone(b.acknowledged), maps.Clone(b.forgotten)
 	w.in(w.downtime(), func() { w.boot(next) })
 }

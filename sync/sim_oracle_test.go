@@ -20,7 +20,7 @@ type memory struct {
 	forgotten    map[person]bool         // who was to be forgotten, by an acknowledged webhook
 	touched      map[string]bool         // references that people changed in the ERP themselves
 	withheld     map[store.OrderKey]bool // orders of which Shopify has kept fields back, not asked for since
-	holes        map[string]bool         // references of those of which it ever has
+	holes        map[string]bool         // references of those of which it ever has, or whose buyer a restored copy names again
 	past         map[string]bool         // references of orders placed before Gapless began
 	closed       map[int64]time.Time     // gaps, and when
 }

@@ -301,7 +301,7 @@ var plants = []plant{
 	},
 	{
 		"a gap closes by what is known here", "sync/gaps.go",
-		" || it.known.UpdatedAt.Before(changed(g)))\n",
+		" || l.known.UpdatedAt.Before(changed(g)))\n",
 		")\n",
 		"a gap closes before the change that it is about was fetched",
 	},

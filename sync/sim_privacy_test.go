@@ -66,6 +66,18 @@ func (w *world) judgePrivacy(m *mall, told shopifytest.Snapshot, order *shopify.
 	}
 }
 
+// remembersAgain notes the orders whose buyer is named again by a copy from before
+// they were to be forgotten: their older content comes back.
+func (w *world) remembersAgain(then map[person]bool) {
+	for _, m := range w.shops {
+		for _, told := range m.shop.Orders() {
+			if order := m.tells(told); w.isForgotten(m, order) && !then[person{m.name, order.Customer.ID}] {
+				w.holes[ref(m.name, told.ID)] = true
+			}
+		}
+	}
+}
+
 func (w *world) isForgotten(m *mall, order *shopify.Order) bool {
 	return order.Customer != nil && w.forgotten[person{m.name, order.Customer.ID}]
 }
