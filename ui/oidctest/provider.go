@@ -1,0 +1,156 @@
+// Package oidctest runs a real OpenID Connect provider for tests: the certified
+// library of Zitadel over loopback HTTP, with the storage of its own example and
+// people whom the test names.
+//
+// Nobody types a password there: who logs in is said by [Provider.LogIn].
+package oidctest
+
+import (
+	"context"
+	"crypto/sha256"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/op"
+)
+
+// What a client has to say of itself.
+const (
+	ClientID     = "gapless"
+	ClientSecret = "client secret of the test"
+)
+
+// Provider is an OpenID Connect provider that may be stopped and started.
+type Provider struct {
+	testing.TB
+	Issuer   string
+	callback string // where it sends browsers back to
+	handler  http.Handler
+	server   *httptest.Server // nil: it is down
+	people   people
+	keys     atomic.Pointer[storage.Storage] // holds the key that signs
+}
+
+// New returns a provider for one client, whose callback is known to it. It is
+// down until it is started.
+func New(t testing.TB, callback string) *Provider {
+	t.Helper()
+	address, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, address.Close())
+	p := &Provider{TB: t, Issuer: "http://" + address.Addr().String(), callback: callback, people: people{by: map[string]storage.User{}}}
+	db := storage.NewStorageWithClients(&p.people, map[string]*storage.Client{ClientID: storage.WebClient(ClientID, ClientSecret, callback)})
+	p.keys.Store(db)
+	library, err := op.NewProvider(&op.Config{CryptoKey: sha256.Sum256([]byte("test")), CodeMethodS256: true}, signing{db, p},
+		op.StaticIssuer(p.Issuer), op.WithAllowInsecure())
+	require.NoError(t, err)
+	pages := http.NewServeMux()
+	pages.Handle("/login/username", op.NewIssuerInterceptor(library.IssuerFromRequest).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request := r.FormValue("authRequestID")
+		if err := db.CheckUsernamePassword(r.Header.Get(whoHeader), "", request); err != nil {
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		http.Redirect(w, r, op.AuthCallbackURL(library)(r.Context(), request), http.StatusFound)
+	}))
+	pages.Handle("/", library)
+	p.handler = pages
+	t.Cleanup(p.Stop)
+	return p
+}
+
+const whoHeader = "X-Who"
+
+// Start has the provider answer at its address.
+func (p *Provider) Start() *Provider {
+	p.Helper()
+	listener, err := net.Listen("tcp", strings.TrimPrefix(p.Issuer, "http://"))
+	require.NoError(p, err)
+	p.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: p.handler}}
+	p.server.Start()
+	return p
+}
+
+// Stop takes it down. What it knows it keeps.
+func (p *Provider) Stop() {
+	if p.server != nil {
+		p.server.CloseClientConnections()
+		p.server.Close()
+		p.server = nil
+	}
+}
+
+// Knows adds a person, or changes what is known of them.
+func (p *Provider) Knows(subject, email string, verified bool) {
+	p.people.mu.Lock()
+	defer p.people.mu.Unlock()
+	p.people.by[subject] = storage.User{ID: subject, Username: subject, Email: email, EmailVerified: verified}
+}
+
+// RotateKeys has it sign with a new key, and forget the one before.
+func (p *Provider) RotateKeys() { p.keys.Store(storage.NewStorage(&p.people)) }
+
+// LogIn opens the address to which the client sent a browser, as a person of
+// this subject does, and returns the address to which the provider sends the
+// browser back.
+func (p *Provider) LogIn(at, subject string) (back string) {
+	p.Helper()
+	r, err := http.NewRequestWithContext(p.Context(), http.MethodGet, at, http.NoBody)
+	require.NoError(p, err)
+	r.Header.Set(whoHeader, subject)
+	browser := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+		if strings.HasPrefix(r.URL.String(), p.callback) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+	resp, err := browser.Do(r)
+	require.NoError(p, err)
+	defer resp.Body.Close()
+	back = resp.Header.Get("Location")
+	require.True(p, strings.HasPrefix(back, p.callback), "%d at %s", resp.StatusCode, resp.Request.URL)
+	return back
+}
+
+// people are whom the provider knows, by subject.
+type people struct {
+	mu sync.Mutex
+	by map[string]storage.User
+}
+
+// GetUserByID returns the person of this subject, or nil.
+func (p *people) GetUserByID(subject string) *storage.User {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u, ok := p.by[subject]; ok {
+		return &u
+	}
+	return nil
+}
+
+// GetUserByUsername returns the person of this name, which is the subject.
+func (p *people) GetUserByUsername(name string) *storage.User { return p.GetUserByID(name) }
+
+// ExampleClientID is the account of no service.
+func (p *people) ExampleClientID() string { return "" }
+
+// signing is the example's storage with keys that can be changed.
+type signing struct {
+	*storage.Storage
+	p *Provider
+}
+
+// SigningKey signs what is issued from now on.
+func (s signing) SigningKey(ctx context.Context) (op.SigningKey, error) {
+	return s.p.keys.Load().SigningKey(ctx)
+}
+
+// KeySet is what the provider publishes.
+func (s signing) KeySet(ctx context.Context) ([]op.Key, error) { return s.p.keys.Load().KeySet(ctx) }
