@@ -62,9 +62,6 @@ const (
 	oidcCallback = "/login/oidc/callback"
 )
 
-// Callback is the address that has to be registered with the provider.
-func (o *OIDC) Callback() string { return o.PublicURL + oidcCallback }
-
 // Check asks the provider for its discovery document, and says what is amiss.
 func (o *OIDC) Check(ctx context.Context) error {
 	p, err := o.discover(ctx)
@@ -115,7 +112,7 @@ func (o *OIDC) discover(ctx context.Context) (*provider, error) {
 	return &provider{
 		found: found,
 		flow: oauth2.Config{
-			ClientID: o.ClientID, ClientSecret: o.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: o.Callback(),
+			ClientID: o.ClientID, ClientSecret: o.ClientSecret, Endpoint: found.Endpoint(), RedirectURL: o.PublicURL + oidcCallback,
 			Scopes: []string{oidc.ScopeOpenID, oidc.ScopeEmail, oidc.ScopeProfile},
 		},
 		tokens: found.Verifier(&oidc.Config{ClientID: o.ClientID, Now: o.Now}),

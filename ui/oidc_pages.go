@@ -175,7 +175,7 @@ func (v *visit) oidcSlowed(a attempt, err error) (view, error) {
 // oidcSilent is the page where the provider can't be asked.
 func (v *visit) oidcSilent(next string, err error) view {
 	v.Log.Error("the provider that people log in by could not be asked", "err", err)
-	return v.oidcProblem(next, http.StatusServiceUnavailable, v.OIDC.Name+" can't be reached just now. Try again in a moment, or log in by your password.")
+	return v.oidcProblem(next, http.StatusServiceUnavailable, v.OIDC.Name+" can't be reached just now. Try again in a moment, or log in with your password.")
 }
 
 // oidcProblem is the log-in page with what went wrong at the provider.
@@ -193,7 +193,7 @@ func (o *OIDC) excuse(code, description string) string {
 	case "access_denied":
 		said = o.Name + " did not let you in, or the log-in was broken off there."
 	case "server_error", "temporarily_unavailable":
-		said = o.Name + " can't log anybody in just now. Try again in a moment, or log in by your password."
+		said = o.Name + " can't log anybody in just now. Try again in a moment, or log in with your password."
 	case "login_required", "interaction_required", "consent_required", "account_selection_required":
 		said = o.Name + " wants to ask you something first. Log in there, and then here."
 	default:

@@ -2,12 +2,15 @@
 // library of Zitadel over loopback HTTP, with the storage of its own example and
 // people whom the test names.
 //
-// Nobody types a password there: who logs in is said by [Provider.LogIn].
+// Nobody has a password there: who logs in is said by [Provider.LogIn] or, in a
+// real browser, chosen on a page.
 package oidctest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -45,7 +48,8 @@ func New(t testing.TB, callback string) *Provider {
 	address, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, address.Close())
-	p := &Provider{TB: t, Issuer: "http://" + address.Addr().String(), callback: callback, people: people{by: map[string]storage.User{}}}
+	issuer := strings.Replace("http://"+address.Addr().String(), "127.0.0.1", "localhost", 1) // to browsers another site than the test's
+	p := &Provider{TB: t, Issuer: issuer, callback: callback, people: people{by: map[string]storage.User{}}}
 	db := storage.NewStorageWithClients(&p.people, map[string]*storage.Client{ClientID: storage.WebClient(ClientID, ClientSecret, callback)})
 	p.keys.Store(db)
 	library, err := op.NewProvider(&op.Config{CryptoKey: sha256.Sum256([]byte("test")), CodeMethodS256: true}, signing{db, p},
@@ -53,8 +57,12 @@ func New(t testing.TB, callback string) *Provider {
 	require.NoError(t, err)
 	pages := http.NewServeMux()
 	pages.Handle("/login/username", op.NewIssuerInterceptor(library.IssuerFromRequest).HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		request := r.FormValue("authRequestID")
-		if err := db.CheckUsernamePassword(r.Header.Get(whoHeader), "", request); err != nil {
+		request, who := r.FormValue("authRequestID"), cmp.Or(r.Header.Get(whoHeader), r.FormValue("who"))
+		if who == "" {
+			fmt.Fprintf(w, `<!doctype html><form><input name="authRequestID" type="hidden" value="%s"><input name="who"></form>`, request)
+			return
+		}
+		if err := db.CheckUsernamePassword(who, "", request); err != nil {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}
@@ -62,19 +70,19 @@ func New(t testing.TB, callback string) *Provider {
 	}))
 	pages.Handle("/", library)
 	p.handler = pages
-	t.Cleanup(p.Stop)
 	return p
 }
 
 const whoHeader = "X-Who"
 
-// Start has the provider answer at its address.
+// Start has the provider answer at its address, until the end of the test.
 func (p *Provider) Start() *Provider {
 	p.Helper()
-	listener, err := net.Listen("tcp", strings.TrimPrefix(p.Issuer, "http://"))
+	listener, err := net.Listen("tcp", strings.Replace(p.Issuer, "http://localhost", "127.0.0.1", 1))
 	require.NoError(p, err)
 	p.server = &httptest.Server{Listener: listener, Config: &http.Server{Handler: p.handler}}
 	p.server.Start()
+	p.Cleanup(p.Stop)
 	return p
 }
 
