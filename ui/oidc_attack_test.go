@@ -118,6 +118,16 @@ func TestATokenThatProvesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatIsSaidOfSomebodyElseCountsForNobody(t *testing.T) {
+	s := newOIDCSite(t)
+	s.provider.Stop()
+	s.provider.Subject = "ann"
+	s.provider.Start()
+	b := s.visitor()
+	s.refused(b, s.by(b, "kim"), http.StatusUnauthorized, "did not confirm")
+	require.Contains(t, s.log.String(), "the user info is somebody else's")
+}
+
 func TestAProviderThatIsDownKeepsNobodyOut(t *testing.T) {
 	s := newOIDCSite(t)
 	s.provider.Stop()
@@ -195,6 +205,11 @@ func TestMadeUpCodesAreSlowed(t *testing.T) {
 	b := s.through("203.0.113.7")
 	b.leadsTo(s.by(b, "kim"), "/")
 	require.Len(t, w.all, 2, "she waited, and was let in")
+	for range 2 * lineAtOnce {
+		b := s.through("203.0.113.7")
+		b.leadsTo(s.by(b, "kim"), "/")
+	}
+	require.Len(t, w.all, 2, "an office that comes to work waits for nothing")
 
 	for range lineAtOnce + 2 {
 		guess()

@@ -66,9 +66,10 @@ func attemptCookie(r *http.Request, secret string) *http.Cookie {
 	return c
 }
 
-// oidcLink is where the log-in page's button leads. It is a link and no form: browsers hold redirects after a form to form-action, and
-// the provider may send them on to others. It names the public address, since
-// the provider sends the browser back there.
+// oidcLink is where the log-in page's button leads. It is a link and no form:
+// browsers hold what a form leads to against form-action, and the provider may
+// send them on to others. It names the public address, since the provider sends
+// the browser back there.
 func (v *visit) oidcLink(next string) string {
 	return v.OIDC.PublicURL + oidcPath + "?next=" + url.QueryEscape(next)
 }

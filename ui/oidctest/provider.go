@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
@@ -34,6 +35,7 @@ const (
 type Provider struct {
 	testing.TB
 	Issuer   string
+	Subject  string // whom the user info is about, in place of who logged in; set before Start
 	callback string // where it sends browsers back to
 	handler  http.Handler
 	server   *httptest.Server // nil: it is down
@@ -158,6 +160,13 @@ type signing struct {
 // SigningKey signs what is issued from now on.
 func (s signing) SigningKey(ctx context.Context) (op.SigningKey, error) {
 	return s.p.keys.Load().SigningKey(ctx)
+}
+
+// SetUserinfoFromToken says who it is.
+func (s signing) SetUserinfoFromToken(ctx context.Context, info *oidc.UserInfo, token, subject, origin string) error {
+	err := s.Storage.SetUserinfoFromToken(ctx, info, token, subject, origin)
+	info.Subject = cmp.Or(s.p.Subject, info.Subject)
+	return err
 }
 
 // KeySet is what the provider publishes.
