@@ -97,6 +97,7 @@ type Appliance struct {
 	Clients map[string]*shopify.Client // by shop
 	ERPs    map[string]erp.Adapter     // by name
 	people  channels
+	oidc    *ui.OIDC // nil: people log in by passwords alone
 	log     *slog.Logger
 	closers []io.Closer
 }
@@ -140,7 +141,8 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 		shops = append(shops, s.Name)
 	}
 	a.Server = ui.New(ui.Options{
-		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, Version: version, Config: c.Redacted(), Log: log,
+		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, OIDC: a.oidc,
+		Version: version, Config: c.Redacted(), Log: log,
 	})
 	return a, nil
 }
@@ -177,6 +179,7 @@ func (a *Appliance) openParts() error {
 	}
 	people, wrong := openChannels(a.Config)
 	a.people, problems = people, append(problems, wrong...)
+	a.openOIDC()
 	if _, err := compileRules(a.Config); err != nil {
 		problems = append(problems, settingProblems("", err)...)
 	}

@@ -48,6 +48,9 @@ func (cmd checkCommand) Run(ctx context.Context, p *Program, c *commands) error 
 	for _, mail := range a.people.mail {
 		k.note("mail server "+config.SMTP.Host, mail.Check(ctx))
 	}
+	if a.oidc != nil {
+		k.note("log-in by "+a.oidc.Name, a.oidc.Check(ctx))
+	}
 	return k.verdict()
 }
 

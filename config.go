@@ -23,6 +23,7 @@ type Config struct {
 	Report ReportConfig `koanf:"report"`
 	SMTP   SMTPConfig   `koanf:"smtp"`
 	Alerts AlertsConfig `koanf:"alerts"`
+	OIDC   OIDCConfig   `koanf:"oidc"`
 
 	references references
 }
@@ -178,6 +179,7 @@ var (
 		"smtp.tls":                "auto",
 		"alerts.after":            "15m",
 		"alerts.remind":           "1d",
+		"oidc.claim":              "email",
 	}
 	shopDefaults = map[string]any{
 		"api_version":         "2026-10",

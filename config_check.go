@@ -92,6 +92,7 @@ func (l *loader) check(c *Config) {
 	l.checkShops(c.Shops, c.ERPs)
 	l.checkRules(c.Rules)
 	l.checkMail(c)
+	l.checkOIDC(c)
 }
 
 func (l *loader) checkServer(c *Config) {

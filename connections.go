@@ -27,6 +27,9 @@ func (a actions) Connections() ui.Connections {
 	if len(a.people.mail) > 0 {
 		c.Others = append(c.Others, "mail")
 	}
+	if a.oidc != nil {
+		c.Others = append(c.Others, "oidc")
+	}
 	return c
 }
 
@@ -81,6 +84,10 @@ func (a actions) testOther(ctx context.Context, name string) error {
 			}
 		}
 		return nil
+	case "oidc":
+		if a.oidc != nil {
+			return a.oidc.Check(ctx)
+		}
 	}
 	return fmt.Errorf("there is nothing to test named %q: %w", name, store.ErrNotFound)
 }

@@ -91,12 +91,19 @@ func loginOf(u store.User) string {
 	switch {
 	case !u.DisabledAt.IsZero():
 		return "disabled"
+	case u.Password == "" && u.Bound:
+		return "provider"
 	case u.Password == "":
 		return "no password yet"
-	case u.TOTP != "":
-		return "password and code"
 	}
-	return "password"
+	how := "password"
+	if u.TOTP != "" {
+		how += " and code"
+	}
+	if u.Bound {
+		how += " or provider"
+	}
+	return how
 }
 
 type userRemove struct {

@@ -20,7 +20,7 @@
 //	reports                   each shop's day, frozen, and what amends it
 //	letters                   what people are to be told, until it is sent
 //
-//	people ── sessions        who logs in; links, places and recovery_codes serve the log-in
+//	people ── sessions        who logs in; links, places, recovery_codes and identities serve the log-in
 //	audit                     who did what; append-only
 //
 // # The states of a delivery

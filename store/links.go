@@ -70,8 +70,9 @@ func (s *Store) FindLink(ctx context.Context, secret string) (l Link, err error)
 }
 
 // UseLink uses a link up: the person it is for has this password from then on,
-// no second factor, and no session from before. A link for the first admin makes
-// a person of this name. It is ErrNotFound where FindLink finds nothing.
+// no second factor, no session from before, and is nobody at a provider until
+// they log in by it again. A link for the first admin makes a person of this
+// name. It is ErrNotFound where FindLink finds nothing.
 func (s *Store) UseLink(ctx context.Context, secret, name, password string) (u User, err error) {
 	err = s.writer.apply(ctx, 0, func(t *tx) error {
 		var id int64
@@ -117,6 +118,9 @@ func (s *Store) resetPassword(t *tx, id int64, password string) error {
 		return err
 	}
 	if err := dropTOTP(t, id); err != nil {
+		return err
+	}
+	if err := unbind(t, id); err != nil {
 		return err
 	}
 	if err := endSessions(t, id, 0); err != nil {

@@ -18,6 +18,7 @@ type User struct {
 	CreatedAt  time.Time
 	DisabledAt time.Time // zero: may log in
 	SeenAt     time.Time // last log-in that is remembered
+	Bound      bool      // has logged in by an OpenID Connect provider
 }
 
 // Declined is a change that can't be made, in words for whoever asked for it.
@@ -30,12 +31,12 @@ func (d Declined) Error() string { return string(d) }
 const ErrLastAdmin = Declined("this is the last admin who can log in; make somebody else an admin first")
 
 const userColumns = `u.id, u.name, u.role, u.password, u.totp, u.created_at, u.disabled_at,
-	coalesce((SELECT max(seen_at) FROM places WHERE person_id = u.id), 0)`
+	coalesce((SELECT max(seen_at) FROM places WHERE person_id = u.id), 0), EXISTS (SELECT 1 FROM identities WHERE person_id = u.id)`
 
 func (s *Store) scanUser(scan func(...any) error, more ...any) (u User, err error) {
 	var totp []byte
 	var created, disabled, seen int64
-	err = scan(append([]any{&u.ID, &u.Name, &u.Role, &u.Password, &totp, &created, &disabled, &seen}, more...)...)
+	err = scan(append([]any{&u.ID, &u.Name, &u.Role, &u.Password, &totp, &created, &disabled, &seen, &u.Bound}, more...)...)
 	if err != nil {
 		return u, err
 	}
@@ -174,7 +175,7 @@ func (s *Store) RemoveUser(ctx context.Context, name, by string) error {
 	return s.changeUser(ctx, name, by, "person removed", "", func(t *tx, id int64) error {
 		for _, query := range []string{
 			`DELETE FROM people WHERE id = $1`, `DELETE FROM recovery_codes WHERE person_id = $1`, `DELETE FROM links WHERE person_id = $1`,
-			`DELETE FROM places WHERE person_id = $1`,
+			`DELETE FROM places WHERE person_id = $1`, `DELETE FROM identities WHERE person_id = $1`,
 		} {
 			if err := t.exec(query, id); err != nil {
 				return err

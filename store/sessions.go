@@ -26,7 +26,7 @@ type Session struct {
 	User
 	LoggedInAt  time.Time
 	SeenAt      time.Time
-	ConfirmedAt time.Time // when the password was last given
+	ConfirmedAt time.Time // when the person last proved who they are, by a log-in or the password
 }
 
 // newSecret is 256 bits of chance, and what is kept of them.
@@ -48,32 +48,36 @@ func hashed(secret string) []byte {
 func (s *Store) LogIn(ctx context.Context, u User, address, before string) (secret string, err error) {
 	secret, hash := newSecret("")
 	err = s.writer.apply(ctx, 0, func(t *tx) error {
-		now := s.now()
-		n, err := t.changed(`INSERT INTO sessions (hash, person_id, created_at, seen_at, confirmed_at, expires_at)
-			SELECT $1, id, $2, $2, $2, $3 FROM people WHERE id = $4 AND password = $5 AND disabled_at = 0`,
-			hash, micros(now), micros(now.Add(SessionLife)), u.ID, u.Password)
-		if err == nil && n == 0 {
-			err = fmt.Errorf("person %q: %w", u.Name, ErrNotFound)
-		}
-		if err != nil {
-			return err
-		}
-		if err := t.exec(`DELETE FROM sessions WHERE hash = $1`, hashed(before)); err != nil {
-			return err
-		}
-		if err := forgetOld(t, now); err != nil {
-			return err
-		}
-		if err := t.exec(`INSERT INTO places (person_id, address, seen_at) VALUES ($1, $2, $3)
-			ON CONFLICT (person_id, address) DO UPDATE SET seen_at = excluded.seen_at`, u.ID, address, micros(now)); err != nil {
-			return err
-		}
-		return s.audit(t, u.Name, "logged in", u.Name, "from "+address)
+		return s.beginSession(t, u, hash, address, before, "from "+address)
 	})
 	if err != nil {
 		return "", err
 	}
 	return secret, nil
+}
+
+func (s *Store) beginSession(t *tx, u User, hash []byte, address, before, how string) error {
+	now := s.now()
+	n, err := t.changed(`INSERT INTO sessions (hash, person_id, created_at, seen_at, confirmed_at, expires_at)
+		SELECT $1, id, $2, $2, $2, $3 FROM people WHERE id = $4 AND password = $5 AND disabled_at = 0`,
+		hash, micros(now), micros(now.Add(SessionLife)), u.ID, u.Password)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("person %q: %w", u.Name, ErrNotFound)
+	}
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`DELETE FROM sessions WHERE hash = $1`, hashed(before)); err != nil {
+		return err
+	}
+	if err := forgetOld(t, now); err != nil {
+		return err
+	}
+	if err := t.exec(`INSERT INTO places (person_id, address, seen_at) VALUES ($1, $2, $3)
+		ON CONFLICT (person_id, address) DO UPDATE SET seen_at = excluded.seen_at`, u.ID, address, micros(now)); err != nil {
+		return err
+	}
+	return s.audit(t, u.Name, "logged in", u.Name, how)
 }
 
 // forgetOld drops sessions and links that have run out, and places long unseen.

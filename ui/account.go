@@ -7,6 +7,7 @@ type accountPage struct {
 	Tabs     tabs
 	Name     string
 	RoleText string
+	Password bool  // there is one: who logs in by a provider alone has none
 	Code     bool  // a second factor is set up
 	Recovery int64 // codes left that replace it
 	Problem  string
@@ -31,7 +32,7 @@ func (v *visit) account(problem string) (view, error) {
 		return view{}, err
 	}
 	p := accountPage{
-		Tabs: v.settingsTabs(), Name: v.person.Name, RoleText: aRole(v.person.Role), Code: v.person.session.TOTP != "", Recovery: left, Problem: problem,
+		Tabs: v.settingsTabs(), Name: v.person.Name, RoleText: aRole(v.person.Role), Password: v.person.session.Password != "", Code: v.person.session.TOTP != "", Recovery: left, Problem: problem,
 	}
 	p.Tabs.mark("/settings/account")
 	shown := view{template: "account", title: "Your account", body: p}

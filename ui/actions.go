@@ -66,7 +66,7 @@ type Trial struct {
 type Connections struct {
 	Shops  []ShopConnection
 	ERPs   []ERPConnection
-	Others []string // what else can be tested: the mail server, the disk
+	Others []string // what else can be tested: the mail server, the disk, the OpenID Connect provider
 	Free   int64    // bytes free where the store is; less than 0: not known
 }
 

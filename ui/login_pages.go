@@ -25,6 +25,14 @@ func (v *visit) toLogin() view {
 
 type loginPage struct {
 	Name, Next, Problem string
+	Provider, Leave     string // by which people may log in, and where that begins; empty: by passwords alone
+}
+
+func (v *visit) login(p loginPage) view {
+	if v.OIDC != nil {
+		p.Provider, p.Leave = v.OIDC.Name, v.oidcLink(p.Next)
+	}
+	return view{template: "login", title: "Log in", body: p}
 }
 
 func showLogin(v *visit) (view, error) {
@@ -32,7 +40,7 @@ func showLogin(v *visit) (view, error) {
 	if v.person.Name != "" {
 		return view{redirect: next}, nil
 	}
-	return view{template: "login", title: "Log in", body: loginPage{Next: next}}, nil
+	return v.login(loginPage{Next: next}), nil
 }
 
 func logIn(v *visit) (view, error) {
@@ -50,7 +58,8 @@ func logIn(v *visit) (view, error) {
 		return view{}, err
 	}
 	p.Problem = said.what
-	shown := view{template: "login", title: "Log in", body: p, status: http.StatusUnauthorized, retry: said.retry}
+	shown := v.login(p)
+	shown.status, shown.retry = http.StatusUnauthorized, said.retry
 	if said.retry > 0 {
 		shown.status = http.StatusTooManyRequests
 	}

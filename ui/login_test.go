@@ -309,7 +309,7 @@ func TestALogInLeadsToNoOtherSite(t *testing.T) {
 	for next, to := range map[string]string{
 		"/gaps?state=open#x": "/gaps?state=open#x", "/": "/", "": "/", "orders": "/", "//evil.example": "/", "///evil.example": "/", `/\evil.example`: "/",
 		`\\evil.example`: "/", "https://evil.example/": "/", "http:evil.example": "/", "javascript:alert(1)": "/", "/\t/evil.example": "/", "/\n/evil.example": "/",
-		"x//evil.example": "/", "/login?next=/x": "/", "/logout": "/", "/api/v1/orders": "/", "//user@evil.example": "/", "%2f%2fevil.example": "/", "/%zz": "/", "/..//evil.example": "/evil.example",
+		"x//evil.example": "/", "/login?next=/x": "/", "/login/oidc": "/", "/logout": "/", "/api/v1/orders": "/", "//user@evil.example": "/", "%2f%2fevil.example": "/", "/%zz": "/", "/..//evil.example": "/evil.example",
 	} {
 		b := s.visitor()
 		a := b.send("/login", "name", "ann", "password", password, "next", next)

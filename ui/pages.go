@@ -21,7 +21,8 @@ type pageRoute struct {
 	show         func(*visit) (view, error)
 }
 
-// pageRoutes are all pages. GET never writes.
+// pageRoutes are all pages. GET never writes; see backFromOIDC for the one
+// exception among peopleRoutes.
 var pageRoutes = []pageRoute{
 	{"GET", "/", "viewer", overview},
 	{"GET", "/gaps", "viewer", gapsPage},

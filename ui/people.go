@@ -18,6 +18,8 @@ const anybody = ""
 var peopleRoutes = []pageRoute{
 	{"GET", "/login", anybody, showLogin},
 	{"POST", "/login", anybody, logIn},
+	{"GET", oidcPath, anybody, leaveForOIDC},
+	{"GET", oidcCallback, anybody, backFromOIDC},
 	{"POST", "/logout", anybody, logOut},
 	{"GET", "/setup/:token", anybody, showSetup},
 	{"POST", "/setup/:token", anybody, setUp},
@@ -67,6 +69,7 @@ type peoplePage struct {
 type personRow struct {
 	Name, Role     string
 	Self, Disabled bool
+	Bound          bool // has logged in by a provider
 	Invited        bool // has not chosen a password yet
 	Code           bool // has a second factor
 	Seen           *moment
@@ -86,11 +89,11 @@ func (v *visit) people(p peoplePage) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	p.Tabs, p.Confirm = v.settingsTabs(), !v.fresh()
+	p.Tabs, p.Confirm = v.settingsTabs(), v.asksPassword()
 	p.Tabs.mark("/settings/people")
 	for _, u := range users {
 		p.People = append(p.People, personRow{
-			Name: u.Name, Role: u.Role, Self: u.Name == v.person.Name, Disabled: !u.DisabledAt.IsZero(), Invited: u.Password == "", Code: u.TOTP != "", Seen: zone.at(u.SeenAt),
+			Name: u.Name, Role: u.Role, Self: u.Name == v.person.Name, Disabled: !u.DisabledAt.IsZero(), Bound: u.Bound, Invited: u.Password == "" && !u.Bound, Code: u.TOTP != "", Seen: zone.at(u.SeenAt),
 		})
 	}
 	shown := view{template: "people", title: "People", body: p}
@@ -214,17 +217,25 @@ func resetPerson(v *visit) (view, error) {
 	return v.people(peoplePage{Role: "viewer", Link: &shownLink{v.PostFormValue("name"), v.here("/setup/" + link)}})
 }
 
-// stepUp is how long a password that was given counts for changes of people and
-// tokens.
+// stepUp is how long a log-in, or a password that was given again, counts for
+// changes of people and tokens.
 const stepUp = 12 * time.Hour
 
-// fresh says that the password was given not long ago.
+// fresh says that who they are was proved not long ago.
 func (v *visit) fresh() bool { return v.now.Sub(v.person.session.ConfirmedAt) < stepUp }
 
-// confirm lets on only who has given their password not long ago, or gives it now.
+// asksPassword says that changes need the password again. Who logs in by a
+// provider alone has none, and proves it by logging in anew.
+func (v *visit) asksPassword() bool { return !v.fresh() && v.person.session.Password != "" }
+
+// confirm lets on only who has proved who they are not long ago, or gives their
+// password now.
 func (v *visit) confirm() error {
 	if v.fresh() {
 		return nil
+	}
+	if v.person.session.Password == "" {
+		return denial{what: "You logged in a while ago. Log out and in again, and then change this."}
 	}
 	if err := v.provePassword(v.PostFormValue("password")); err != nil {
 		return err

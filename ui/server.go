@@ -28,6 +28,9 @@ type Options struct {
 	Metrics func() EngineMetrics
 	// Ready adds reasons why the appliance is not ready; none: it is.
 	Ready func(context.Context) []string
+	// OIDC logs people in by a provider, besides their passwords; nil: by
+	// passwords alone.
+	OIDC *OIDC
 	// Open lets everybody read and act without a token: the demo on loopback.
 	Open    bool
 	Version string
@@ -49,6 +52,7 @@ type Server struct {
 	streams   streams
 	passwords *passwords
 	throttle  *throttle
+	attempts  attempts
 	balances  balances
 	lastDay   lastDay
 }
@@ -68,7 +72,7 @@ func New(o Options) *Server {
 	if s.PasswordCost == (argon2id.Params{}) {
 		s.PasswordCost = usualCost
 	}
-	s.passwords, s.throttle = newPasswords(s.PasswordCost), newThrottle(s.Now, s.Wait)
+	s.passwords, s.throttle, s.attempts = newPasswords(s.PasswordCost), newThrottle(s.Now, s.Wait), newAttempts()
 	r := httprouter.New()
 	r.PanicHandler = s.panicked
 	r.Handler(http.MethodPost, "/webhooks/shopify", o.Webhook)

@@ -120,7 +120,7 @@ func clientAddress(r *http.Request) string {
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
-		strings.ContainsAny(next, "\\\t\r\n") || u.Path == "/login" || u.Path == "/logout" || strings.HasPrefix(u.Path, "/api/") {
+		strings.ContainsAny(next, "\\\t\r\n") || u.Path == "/login" || strings.HasPrefix(u.Path, "/login/") || u.Path == "/logout" || strings.HasPrefix(u.Path, "/api/") {
 		return "/"
 	}
 	return next

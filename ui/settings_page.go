@@ -86,7 +86,7 @@ func (v *visit) tests() []test {
 		all = append(all, test{Kind: "erp", Name: e.Name, Label: "ERP " + e.Name})
 	}
 	for _, o := range connected.Others {
-		all = append(all, test{Kind: "other", Name: o, Label: map[string]string{"disk": "Disk", "mail": "Mail server"}[o]})
+		all = append(all, test{Kind: "other", Name: o, Label: map[string]string{"disk": "Disk", "mail": "Mail server", "oidc": "OpenID Connect provider"}[o]})
 	}
 	return all
 }

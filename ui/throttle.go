@@ -121,13 +121,18 @@ func (t *throttle) line(name, address string) *rate.Limiter {
 	return line
 }
 
+// leaveLine lets those behind an attempt that succeeded move up.
+func (t *throttle) leaveLine(name, address string) {
+	t.lines.Remove(place(name, address))
+}
+
 // forgive takes back what a right password was counted as. An address keeps what
 // others guessed from it.
 func (t *throttle) forgive(name, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.guessed.Remove(byName(name))
-	t.lines.Remove(place(name, address))
+	t.leaveLine(name, address)
 	if g, ok := t.guessed.Get(byAddress(address)); ok && g.n > 0 {
 		t.guessed.Add(byAddress(address), guesses{g.n - 1, g.last})
 	}

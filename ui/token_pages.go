@@ -39,7 +39,7 @@ func (v *visit) tokens(p tokensPage) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	p.Tabs, p.Confirm = v.settingsTabs(), !v.fresh()
+	p.Tabs, p.Confirm = v.settingsTabs(), v.asksPassword()
 	p.Tabs.mark("/settings/tokens")
 	for _, t := range all {
 		p.Tokens = append(p.Tokens, tokenRow{t.Name, t.Scope, zone.at(t.CreatedAt)})
