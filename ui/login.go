@@ -33,6 +33,9 @@ func (s *Server) admit(ctx context.Context, address, name, password, code string
 		return store.User{}, err
 	}
 	s.throttle.forgive(name, address)
+	if !known {
+		s.throttle.takeBack(address)
+	}
 	return u, nil
 }
 

@@ -158,6 +158,19 @@ func TestGuessingManyNamesFromOneAddressIsSlowed(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, b.send("/login", "name", "bob", "password", "wrong").status)
 }
 
+// Who may log in at an address does not buy guesses at others' passwords there.
+func TestLogInsAtAKnownPlaceTakeNoGuessBack(t *testing.T) {
+	s := newSite(t)
+	s.member("ann", "admin")
+	s.member("bob", "viewer")
+	own := s.through("198.51.100.7").logIn("bob")
+	for i := range freeByAddress {
+		own.logIn("bob")
+		require.Equal(t, http.StatusUnauthorized, own.send("/login", "name", fmt.Sprintf("name%d", i), "password", "wrong").status)
+	}
+	require.Equal(t, http.StatusTooManyRequests, own.send("/login", "name", "ann", "password", "wrong").status)
+}
+
 func TestManyGuessesAtOnceAreMany(t *testing.T) {
 	s := newSite(t)
 	s.member("ann", "admin")

@@ -126,13 +126,18 @@ func (t *throttle) leaveLine(name, address string) {
 	t.lines.Remove(place(name, address))
 }
 
-// forgive takes back what a right password was counted as. An address keeps what
-// others guessed from it.
+// forgive follows a right password. An address keeps what others guessed from it.
 func (t *throttle) forgive(name, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.guessed.Remove(byName(name))
 	t.leaveLine(name, address)
+}
+
+// takeBack takes back what enter has counted for an attempt that was right.
+func (t *throttle) takeBack(address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if g, ok := t.guessed.Get(byAddress(address)); ok && g.n > 0 {
 		t.guessed.Add(byAddress(address), guesses{g.n - 1, g.last})
 	}
