@@ -215,16 +215,17 @@ func (s *Store) HealGaps(ctx context.Context, by string, gaps ...Gap) (started i
 	return started, err
 }
 
-// CloseGap notes what healed a gap. Closing one that is closed changes nothing.
-func (s *Store) CloseGap(ctx context.Context, id int64, healedBy string) error {
+// CloseGap notes what healed a gap. One that is closed is left alone, and so is one
+// that has been seen again meanwhile and is about something newer.
+func (s *Store) CloseGap(ctx context.Context, g Gap, healedBy string) error {
 	now := s.now()
 	return s.writer.apply(ctx, Gaps, func(t *tx) error {
 		n, err := t.changed(`UPDATE gaps SET state = 'closed', healed_by = $1, closed_at = $2, checked_at = $2, ignored_by = '', reason = ''
-			WHERE id = $3 AND state <> 'closed'`, healedBy, micros(now), id)
+			WHERE id = $3 AND about = $4 AND state <> 'closed'`, healedBy, micros(now), g.ID, g.About)
 		if err != nil || n == 0 {
 			return err
 		}
-		return gapStep(t, id, now, "closed", healedBy, "")
+		return gapStep(t, g.ID, now, "closed", healedBy, "")
 	})
 }
 

@@ -61,6 +61,20 @@ func ignore(t testing.TB, s *Store, id int64) {
 	require.True(t, done)
 }
 
+func TestAGapThatIsSeenAgainMeanwhileStaysOpen(t *testing.T) {
+	s := open(t)
+	intake(t, s, order(1, 1))
+	noted(t, s, missing(1))
+	then := onlyGap(t, s)
+	newer := missing(1)
+	newer.About += "0"
+	noted(t, s, newer)
+	require.NoError(t, s.CloseGap(t.Context(), then, "poll"))
+	require.Equal(t, GapOpen, onlyGap(t, s).State)
+	require.NoError(t, s.CloseGap(t.Context(), onlyGap(t, s), "poll"))
+	require.Equal(t, GapClosed, onlyGap(t, s).State)
+}
+
 func TestAGapIsOpenedOnceSeenAgainAndClosedOnce(t *testing.T) {
 	clock := &clock{noon}
 	s := open(t, func(o *Options) { o.Now = clock.now })
@@ -81,7 +95,7 @@ func TestAGapIsOpenedOnceSeenAgainAndClosedOnce(t *testing.T) {
 	require.Equal(t, want, onlyGap(t, s), "how it was found, and why it arose, stays")
 
 	for range 2 { // the second time changes nothing
-		require.NoError(t, s.CloseGap(t.Context(), want.ID, "reconcile"))
+		closeGap(t, s, want.ID, "reconcile")
 		want.State, want.HealedBy, want.ClosedAt, want.CheckedAt = GapClosed, "reconcile", noon.Add(time.Minute), noon.Add(time.Minute)
 		require.Equal(t, want, onlyGap(t, s))
 		clock.at = clock.at.Add(time.Minute)
@@ -104,14 +118,14 @@ func TestAClosedGapComesBackAsTheSameOneOrIsAboutSomethingNew(t *testing.T) {
 	g := missing(1)
 	noted(t, s, g)
 	id := onlyGap(t, s).ID
-	require.NoError(t, s.CloseGap(t.Context(), id, "poll"))
+	closeGap(t, s, id, "poll")
 
 	require.Equal(t, 1, noted(t, s, g), "it is back")
 	back := onlyGap(t, s)
 	require.Equal(t, []any{id, GapOpen, 1, "", time.Time{}}, []any{back.ID, back.State, back.Reopened, back.HealedBy, back.ClosedAt})
 	require.Equal(t, []string{"opened", "closed", "reopened"}, steps(t, s, id))
 
-	require.NoError(t, s.CloseGap(t.Context(), id, "poll"))
+	closeGap(t, s, id, "poll")
 	g.About = "v2"
 	require.Equal(t, 1, noted(t, s, g))
 	gaps := allGaps(t, s)
@@ -171,7 +185,7 @@ func TestOnlyAGapThatIsNotClosedCanBeIgnored(t *testing.T) {
 	id := onlyGap(t, s).ID
 	ignore(t, s, id)
 	ignore(t, s, id) // by somebody else, for another reason
-	require.NoError(t, s.CloseGap(t.Context(), id, "poll"))
+	closeGap(t, s, id, "poll")
 	require.Empty(t, onlyGap(t, s).Reason)
 	for _, none := range []int64{id, 99} {
 		done, err := s.IgnoreGap(t.Context(), none, "ann", "settled in cash")
@@ -224,7 +238,7 @@ func TestHealingAtAPersonsWord(t *testing.T) {
 	shopwide := Gap{Shop: "acme", ERP: "books", Kind: GapSubscription, Subject: "orders/create", About: "then", Cause: "subscription_removed", FoundBy: "schedule"}
 	noted(t, s, missing(1), missing(2), missing(3), shopwide)
 	gaps := allGaps(t, s)
-	require.NoError(t, s.CloseGap(t.Context(), gaps[1].ID, "poll"))
+	closeGap(t, s, gaps[1].ID, "poll")
 	ignore(t, s, gaps[2].ID)
 
 	started, err := s.HealGaps(t.Context(), "ann", gaps...)
@@ -299,7 +313,7 @@ func TestGapsAreListedNewestFirstByEachFilter(t *testing.T) {
 		}
 		noted(t, s, g)
 	}
-	require.NoError(t, s.CloseGap(t.Context(), 1, "poll"))
+	closeGap(t, s, 1, "poll")
 	ignore(t, s, 2)
 	_, err := s.HealGaps(t.Context(), "ann", Gap{ID: 5})
 	require.NoError(t, err)
@@ -358,6 +372,6 @@ func TestWhoWatchesGapsHearsOfThem(t *testing.T) {
 	<-changes
 	ignore(t, s, onlyGap(t, s).ID)
 	<-changes
-	require.NoError(t, s.CloseGap(t.Context(), onlyGap(t, s).ID, "poll"))
+	closeGap(t, s, onlyGap(t, s).ID, "poll")
 	<-changes
 }

@@ -201,3 +201,11 @@ func noise(n int) []byte {
 }
 
 func noiseText(n int) string { return hex.EncodeToString(noise(n / 2)) }
+
+// closeGap closes a gap as it is now.
+func closeGap(t testing.TB, s *Store, id int64, by string) {
+	t.Helper()
+	g, err := s.Gap(context.Background(), id)
+	require.NoError(t, err)
+	require.NoError(t, s.CloseGap(context.Background(), g, by))
+}

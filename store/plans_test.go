@@ -101,7 +101,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.Told(t.Context(), []Letter{{Channel: "mail"}}, []Gap{{ID: 2}}))
 	require.NoError(t, s.LetterSent(t.Context(), 1))
 	require.NoError(t, s.LetterFailed(t.Context(), 1, noon, "no"))
-	require.NoError(t, s.CloseGap(t.Context(), 2, "poll"))
+	closeGap(t, s, 2, "poll")
 	noted(t, s, missing(2))
 	run := Run{Shop: "acme", Kind: RunDeep}
 	require.NoError(t, s.BeginRun(t.Context(), &run))

@@ -33,7 +33,7 @@ func TestAGapCanBeVerifiedOnceItsOrderIsAtRest(t *testing.T) {
 		"of another ERP":         {state: StateDelivered, gap: func(g *Gap) { g.ERP = "else" }},
 		"of a whole shop":        {state: StateDelivered, gap: func(g *Gap) { g.OrderID, g.Kind = 0, GapSilence }},
 		"ignored":                {state: StateDelivered, and: func(t *testing.T, s *Store) { ignore(t, s, 1) }},
-		"closed":                 {state: StateDelivered, and: func(t *testing.T, s *Store) { require.NoError(t, s.CloseGap(t.Context(), 1, "poll")) }},
+		"closed":                 {state: StateDelivered, and: func(t *testing.T, s *Store) { closeGap(t, s, 1, "poll") }},
 		"nothing is known of it": {},
 		"and nothing came of asking for it": {and: func(t *testing.T, s *Store) {
 			_, err := s.HealGaps(t.Context(), "ann", onlyGap(t, s))
@@ -151,7 +151,7 @@ func TestWhatWaitsTooLongForItsERPIsStuckUntilItIsAGap(t *testing.T) {
 	require.Equal(t, []int64{2}, stuckIDs(t, s))
 	ignore(t, s, onlyGap(t, s).ID)
 	require.Equal(t, []int64{2}, stuckIDs(t, s), "nobody wants to hear of it again")
-	require.NoError(t, s.CloseGap(t.Context(), onlyGap(t, s).ID, "poll"))
+	closeGap(t, s, onlyGap(t, s).ID, "poll")
 	require.Equal(t, []int64{1, 2}, stuckIDs(t, s))
 }
 

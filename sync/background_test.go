@@ -147,7 +147,7 @@ func TestAReplayOfAGapIsPlanned(t *testing.T) {
 	require.Equal(t, []string{"ask", ref("acme", unheard.OrderID)}, []string{plan.Action, plan.Ref})
 	require.Zero(t, a.send()+a.refetch(), "a plan changes nothing")
 
-	require.NoError(t, a.store.CloseGap(t.Context(), lost.ID, "ann"))
+	require.NoError(t, a.store.CloseGap(t.Context(), lost, "ann"))
 	plan, err = a.engine.PlanGap(t.Context(), lost.ID)
 	require.NoError(t, err)
 	require.Equal(t, "nothing", plan.Action)

@@ -143,7 +143,7 @@ func (e *Engine) deletedSince(ctx context.Context, g store.Gap, v verdict) error
 	if err != nil {
 		return err
 	}
-	return e.store.CloseGap(ctx, g.ID, "its order was deleted in Shopify")
+	return e.store.CloseGap(ctx, g, "its order was deleted in Shopify")
 }
 
 // sides are what the ERP, the store and, where they can't tell whether there is
@@ -222,7 +222,7 @@ func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
 	case l.known != nil && l.known.State == store.StateExcluded:
 		by = "the rule " + l.known.Rule
 	}
-	return e.store.CloseGap(ctx, g.ID, by)
+	return e.store.CloseGap(ctx, g, by)
 }
 
 // cameLate notes, as the cause of the gap that was made of it, that a webhook

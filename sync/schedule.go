@@ -223,7 +223,7 @@ func (e *Engine) resubscribed(ctx context.Context, name string) error {
 		return err
 	}
 	for _, g := range gaps {
-		if err := e.store.CloseGap(ctx, g.ID, "it was made anew, and all changes since are polled"); err != nil {
+		if err := e.store.CloseGap(ctx, g, "it was made anew, and all changes since are polled"); err != nil {
 			return err
 		}
 	}

@@ -165,7 +165,7 @@ func (e *Engine) silence(ctx context.Context, shop *Shop, signs *signs, silent b
 	}
 	switch {
 	case !silent && len(open) > 0:
-		return e.store.CloseGap(ctx, open[0].ID, "webhooks come as usual again")
+		return e.store.CloseGap(ctx, open[0], "webhooks come as usual again")
 	case !silent || len(open) > 0 || signs.troubled(e.now()):
 		return nil
 	}

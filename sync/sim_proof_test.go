@@ -71,7 +71,7 @@ func (w *world) healed(g store.Gap) {
 // completeRightly is called after it was noted how far all was compared: each
 // change up to there is known here, or noted as a gap, or asked for.
 func (w *world) completeRightly() {
-	if w.skew > 0 || w.level > 0 {
+	if w.wasAhead {
 		return // by its own clock it may be right
 	}
 	for _, m := range w.shops {

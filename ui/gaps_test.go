@@ -51,7 +51,7 @@ func TestAGapIsToldByTheNamesOfTheContract(t *testing.T) {
 	require.Len(t, gap["steps"], 1)
 	require.Equal(t, "opened", gap["steps"].([]any)[0].(map[string]any)["step"])
 
-	require.NoError(t, s.store.CloseGap(t.Context(), 1, "reconcile"))
+	closeGap(t, s.store, 1, "reconcile")
 	closed := s.get("/api/v1/gaps/1")
 	require.Equal(t, []any{"closed", "reconcile", "2026-11-23T09:00:00Z"}, []any{closed["state"], closed["healed_by"], closed["closed_at"]})
 	require.Len(t, closed["steps"], 2)
@@ -62,7 +62,7 @@ func TestGapsAreListedByEachFilterAndPage(t *testing.T) {
 	s := newSite(t)
 	s.lose(store.GapMissing, "webhook_never_came", keys("acme", 1, 5)...)
 	s.lose(store.GapMismatch, "erp_edited", keys("beta", 1, 3)...)
-	require.NoError(t, s.store.CloseGap(t.Context(), 1, "reconcile"))
+	closeGap(t, s.store, 1, "reconcile")
 	_, err := s.store.HealGaps(t.Context(), "ann", store.Gap{ID: 2})
 	require.NoError(t, err)
 	_, err = s.store.IgnoreGap(t.Context(), 3, "ann", "settled in cash")
@@ -97,7 +97,7 @@ func TestAGapIsReplayedOrPlanned(t *testing.T) {
 	require.JSONEq(t, `{"started":0,"plans":[{"order":"","ref":"acme-1","action":"ask","reason":"Shopify is asked first","calls":[]}]}`, a.body)
 	require.Empty(t, s.actions.gaps, "a dry run starts nothing")
 
-	require.NoError(t, s.store.CloseGap(t.Context(), 2, "reconcile"))
+	closeGap(t, s.store, 2, "reconcile")
 	for path, want := range map[string]int{"/api/v1/gaps/2/replay": 409, "/api/v1/gaps/3/replay": 404, "/api/v1/gaps/x/replay": 422} {
 		require.Equal(t, want, s.ask("POST", path, "", s.as("operator")...).status, path)
 	}
@@ -135,7 +135,7 @@ func TestAGapIsIgnoredWithAReason(t *testing.T) {
 	require.Equal(t, http.StatusAccepted, a.status, a.body)
 	require.Equal(t, map[int64]string{1: "settled in cash"}, s.actions.ignored)
 	require.Equal(t, "token a operator", s.actions.by)
-	require.NoError(t, s.store.CloseGap(t.Context(), 2, "reconcile"))
+	closeGap(t, s.store, 2, "reconcile")
 	for path, c := range map[string]struct {
 		body string
 		want int

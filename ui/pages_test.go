@@ -86,7 +86,7 @@ func (s *site) fill() {
 	}
 	_, err = s.store.FoundGaps(ctx, "poll", store.Fault{Gap: store.Gap{Shop: "acme", OrderID: 666, ERP: "books", Kind: store.GapMissing, Cause: hostile, Detail: hostile, FoundBy: hostile}})
 	require.NoError(s, err)
-	require.NoError(s, s.store.CloseGap(ctx, 2, hostile))
+	closeGap(s, s.store, 2, hostile)
 	_, err = s.store.IgnoreGap(ctx, 3, hostile, hostile)
 	require.NoError(s, err)
 	for _, state := range []string{store.RunRunning, store.RunDone, store.RunPartial, store.RunFailed} {

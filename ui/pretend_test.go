@@ -3,6 +3,9 @@ package ui
 import (
 	"context"
 	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"gapless/store"
 	"gapless/sync/report"
@@ -57,4 +60,12 @@ func (a *actions) Connections() Connections { return a.connections }
 func (a *actions) Test(_ context.Context, kind, name string) error {
 	a.tested = kind + " " + name
 	return a.err
+}
+
+// closeGap closes a gap as it is now.
+func closeGap(t testing.TB, s *store.Store, id int64, by string) {
+	t.Helper()
+	g, err := s.Gap(context.Background(), id)
+	require.NoError(t, err)
+	require.NoError(t, s.CloseGap(context.Background(), g, by))
 }

@@ -96,7 +96,7 @@ func TestStatsTellGapsAndTheLastReconciliation(t *testing.T) {
 
 	s.lose(store.GapMissing, "erp_lost", keys("acme", 1, 3)...)
 	s.lose(store.GapParked, "order_refused", keys("acme", 4, 4)...)
-	require.NoError(t, s.store.CloseGap(t.Context(), 1, "reconcile"))
+	closeGap(t, s.store, 1, "reconcile")
 	_, err := s.store.IgnoreGap(t.Context(), 2, "ann", "settled in cash")
 	require.NoError(t, err)
 	stats = s.get("/api/v1/stats")

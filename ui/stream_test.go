@@ -115,7 +115,7 @@ func TestTheStreamTellsWhatChanges(t *testing.T) {
 	h = e.event()
 	require.Equal(t, "gap", h.event)
 	require.Equal(t, []any{1.0, "missing", "erp_lost", "open", "opened", "#993"}, []any{h.data["id"], h.data["kind"], h.data["cause"], h.data["state"], h.data["step"], h.data["name"]})
-	require.NoError(t, s.store.CloseGap(t.Context(), 1, "reconcile"))
+	closeGap(t, s.store, 1, "reconcile")
 	require.Equal(t, "closed", e.event().data["state"])
 
 	run := store.Run{Shop: "acme", Kind: store.RunReconcile, By: "ann", From: epoch, To: epoch.Add(time.Hour)}
