@@ -318,6 +318,18 @@ var plants = []plant{
 		"a gap closes without its document",
 	},
 	{
+		"a gap closes though it was seen again", "store/gaps.go",
+		"WHERE id = $3 AND about = $4 AND state <> 'closed'`",
+		"WHERE id = $3 AND $4 = $4 AND state <> 'closed'`",
+		"a gap that is about something newer by now is closed by an older answer",
+	},
+	{
+		"gone documents keep their gaps", "sync/gaps.go",
+		"(gone || g.Kind == store.GapOrphan",
+		"(gone && false || g.Kind == store.GapOrphan",
+		"a gap stays open where order and document are both gone",
+	},
+	{
 		"deleted orders keep their gaps", "sync/gaps.go",
 		"\tcase v.kind == store.GapOrphan && g.Kind != store.GapOrphan && it.known != nil:\n",
 		"\tcase false:\n",
