@@ -329,8 +329,9 @@ func (s *Store) keepOutcome(t *tx, attempt int64, o Outcome, applied bool) error
 	}
 	// An attempt that was under way when its order was redacted tells of the person.
 	return t.exec(`INSERT INTO transcripts (attempt_id, exchanges)
-		SELECT a.id, $2 FROM attempts a JOIN orders o ON o.shop = a.shop AND o.id = a.order_id WHERE a.id = $1 AND a.started_at > o.redacted_at`,
-		attempt, s.codec.pack(o.Exchanges))
+		SELECT a.id, $2 FROM attempts a JOIN orders o ON o.shop = a.shop AND o.id = a.order_id
+		WHERE a.id = $1 AND (o.redacted_at = 0 OR $3 = 1 AND a.started_at > o.redacted_at)`,
+		attempt, s.codec.pack(o.Exchanges), flag(applied))
 }
 
 // KeepOutcome keeps how an attempt ended that leads to another one, without a

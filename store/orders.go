@@ -129,6 +129,13 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 				return err
 			}
 		}
+		for _, w := range in.Orders { // what was heard before anybody could tell whose order it is
+			if !w.RedactedAt.IsZero() {
+				if err := forgetHeard(t, w.OrderKey); err != nil {
+					return err
+				}
+			}
+		}
 		return t.exec(`INSERT INTO meta (key, value) VALUES ('intake', CAST($1 AS TEXT))
 			ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE CAST(excluded.value AS INTEGER) > CAST(meta.value AS INTEGER)`, in.Through)
 	})

@@ -118,8 +118,8 @@ func (s *Store) redactOrders(ctx context.Context, r Redaction, ids []int64) erro
 	if err != nil {
 		return err
 	}
-	now := s.now()
 	return s.writer.apply(ctx, Deliveries, func(t *tx) error {
+		now := s.now() // no earlier: attempts that begin while this waits are older
 		for _, id := range ids {
 			if err := redactOrder(t, OrderKey{r.Shop, id}, contents[id], now); err != nil {
 				return err
@@ -165,11 +165,15 @@ func redactOrder(t *tx, k OrderKey, content []byte, now time.Time) error {
 	if err := t.exec(takeBack+` AND shop = $2 AND order_id = $3`, micros(now), k.Shop, k.ID); err != nil {
 		return err
 	}
-	if err := t.exec(`DELETE FROM bodies WHERE event_id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $2 AND order_id <> 0)`,
-		k.Shop, k.ID); err != nil {
+	if err := forgetHeard(t, k); err != nil {
 		return err
 	}
 	return t.exec(`DELETE FROM transcripts WHERE attempt_id IN (SELECT id FROM attempts WHERE shop = $1 AND order_id = $2)`, k.Shop, k.ID)
+}
+
+// forgetHeard removes the bodies of all that was heard of an order.
+func forgetHeard(t *tx, k OrderKey) error {
+	return t.exec(`DELETE FROM bodies WHERE event_id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $2 AND order_id <> 0)`, k.Shop, k.ID)
 }
 
 // forgetShop removes the bodies that came before the request, those that name no

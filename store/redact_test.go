@@ -218,6 +218,39 @@ func TestACallUnderWayWhileItsOrderIsRedactedLeavesNoTranscript(t *testing.T) {
 	require.Empty(t, found(t, s, p))
 }
 
+// The attempt begins while the redaction waits for the writer.
+func TestACallThatBeginsAheadOfTheRedactionLeavesNoTranscript(t *testing.T) {
+	clock := &clock{noon}
+	var meanwhile func()
+	s := open(t, func(o *Options) {
+		o.Now = clock.now
+		o.Step = func(done bool) {
+			if do := meanwhile; do != nil && !done {
+				meanwhile = nil
+				do()
+			}
+		}
+	})
+	p := somebody()
+	w := order(1, 1)
+	w.CustomerID, w.Content = 7, []byte(`{}`)
+	intake(t, s, w)
+	c := claimed(t, s)
+	ask := Redaction{Shop: "acme", OrderIDs: []int64{1}, EventID: appended(t, s, "request").ID, Redact: withoutPerson}
+	var a Attempt
+	meanwhile = func() {
+		clock.at = clock.at.Add(time.Millisecond)
+		a = begun(t, s, c)
+	}
+	require.NoError(t, s.Redact(t.Context(), ask))
+	require.NotZero(t, a.ID)
+	clock.at = clock.at.Add(time.Second)
+	r := settle(c, StateDelivered)
+	r.AttemptID, r.Outcome = a.ID, &Outcome{Result: "created", EndedAt: clock.at, Exchanges: json.RawMessage(`["` + p.Email + `"]`)}
+	require.ErrorIs(t, s.Settle(t.Context(), r), ErrStale)
+	require.Empty(t, found(t, s, p))
+}
+
 // unnamed are n events to append that are never duplicates.
 func unnamed(n int, body []byte) (group []*write) {
 	for range n {

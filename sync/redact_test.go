@@ -95,6 +95,20 @@ func TestAnOrderThatComesAfterItsCustomersRedactionIsTakenWithoutThePerson(t *te
 	require.Equal(t, customer, late.order(k).CustomerID, "a later request still finds the order")
 }
 
+// What names the person and not the order's content was kept before anybody could
+// tell whose order it is.
+func TestBodiesOfAnOrderNotKnownYetGoOnceItsBuyerIsKnown(t *testing.T) {
+	first := build(t, setup{})
+	k, customer, email := first.person()
+	whole := first.shop.REST(k.ID)
+
+	late := build(t, setup{shop: shopifytest.Options{Seed: 1}})
+	late.tell("customers/redact", late.shop.CustomersRedact(customer, k.ID))
+	late.tell("orders/updated", whole[:len(whole)*9/10])
+	late.tell("orders/create", whole)
+	late.forgotten(k, email)
+}
+
 // An attempt has the order in hand, and its call is under way, while its buyer
 // is forgotten. What it heard is not kept, and what has not left stays.
 func TestAnAttemptUnderWayDoesNotBringBackAForgottenPerson(t *testing.T) {
