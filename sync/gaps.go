@@ -114,19 +114,20 @@ func (l *lane) verifyAll(ctx context.Context) time.Duration {
 // looked at again when it has come to rest.
 func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 	asked := e.now()
-	it, err := e.sides(ctx, l, g)
+	c := comparison{until: asked, tolerance: e.toleranceOf(g.Shop), shopify: true, erp: true}
+	it, err := e.sides(ctx, l, g, c)
 	if err != nil {
 		if ctx.Err() == nil { // the others go first, then
 			err = errors.Join(err, e.store.CheckedGap(ctx, g.ID, asked, ""))
 		}
 		return err
 	}
-	v := comparison{until: asked, tolerance: e.toleranceOf(g.Shop), shopify: true, erp: true}.judge(it)
+	v := c.judge(it)
 	moves := it.known != nil && !it.known.ChangedAt.Before(asked)
 	switch {
 	case moves, v.class == classPending, v.class == classParked:
 		return e.store.CheckedGap(ctx, g.ID, asked, "")
-	case v.kind == store.GapOrphan && g.Kind != store.GapOrphan && it.known != nil:
+	case v.kind == store.GapOrphan && g.Kind != store.GapOrphan:
 		return e.deletedSince(ctx, g, v)
 	case v.kind != "" || v.ask:
 		return e.store.CheckedGap(ctx, g.ID, asked, v.detail)
@@ -146,9 +147,9 @@ func (e *Engine) deletedSince(ctx context.Context, g store.Gap, v verdict) error
 	return e.store.CloseGap(ctx, g, "its order was deleted in Shopify")
 }
 
-// sides are what the ERP, the store and, where they can't tell whether there is
-// such an order, or such a version of it, Shopify say of the order of a gap.
-func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) {
+// sides are what the ERP, the store and, where they find fault with it or can't
+// tell, Shopify say of the order of a gap.
+func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap, c comparison) (line, error) {
 	it := line{id: g.OrderID}
 	found, err := l.lookUp(ctx, ref(g.Shop, g.OrderID))
 	if err != nil {
@@ -165,7 +166,7 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 		it.known = &st
 	}
 	shop := e.shops[g.Shop]
-	if shop == nil || !doubtful(g, it) {
+	if shop == nil || !doubtful(g, it) && c.judge(it).kind == "" {
 		return it, nil
 	}
 	heads, err := shop.Client.OrdersByID(ctx, []int64{g.OrderID}, shopify.Reconcile)
@@ -184,11 +185,7 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap) (line, error) 
 // doubtful says that only Shopify can tell whether there is such an order still,
 // or such a version of it.
 func doubtful(g store.Gap, l line) bool {
-	if l.known == nil {
-		return true
-	}
-	gone := len(l.live()) == 0 && l.known.State == store.StateDelivered && l.known.CancelledAt.IsZero()
-	return l.known.DeletedAt.IsZero() && (gone || g.Kind == store.GapOrphan || l.known.UpdatedAt.Before(changed(g)))
+	return l.known == nil || l.known.DeletedAt.IsZero() && (g.Kind == store.GapOrphan || l.known.UpdatedAt.Before(changed(g)))
 }
 
 // changed is the moment of the version that a gap is about; zero: of none.

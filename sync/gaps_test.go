@@ -160,6 +160,25 @@ func TestAGapOfADocumentThatWentWithItsOrderCloses(t *testing.T) {
 	require.Equal(t, []string{store.GapClosed, "Shopify has no such order any more"}, []string{a.gap(k).State, a.gap(k).HealedBy})
 }
 
+// Nobody told that the order is gone; its document was changed by hand.
+func TestAGapWhoseOrderIsGoneIsAboutItsDocumentWhateverElseIsWrongWithIt(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	require.True(t, a.erp.ByHand(ref(k.Shop, k.ID), func(d *erptest.Document) {
+		total := erp.NewAmount(d.Total.Add(d.Total.Decimal), -d.Total.Exponent())
+		d.Total = &total
+	}))
+	a.reconcile(false)
+	require.Equal(t, store.GapMismatch, a.gap(k).Kind)
+	a.deliverWebhooksNot()
+	require.True(t, a.shop.Delete(k.ID))
+	a.verify()
+	gaps := a.gaps(k)
+	require.Len(t, gaps, 2)
+	require.Equal(t, []string{store.GapClosed, store.GapOpen}, []string{gaps[0].State, gaps[1].State})
+	require.Equal(t, store.GapOrphan, gaps[1].Kind)
+}
+
 // What was wrong with an order that was deleted in Shopify is over; what is left
 // is its document, which a person decides about.
 func TestAGapOfAnOrderThatWasDeletedGivesWayToOneAboutItsDocument(t *testing.T) {

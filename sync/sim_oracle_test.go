@@ -74,7 +74,7 @@ func (t *task) observe(step string) {
 	switch {
 	case step == "Begin":
 		t.began = t.now
-	case step == "ApplyIntake":
+	case step == "ApplyIntake" || step == "Redact":
 		t.takenBack()
 	case step == "CloseGap":
 		t.closedRightly()

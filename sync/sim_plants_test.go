@@ -325,13 +325,13 @@ var plants = []plant{
 	},
 	{
 		"gone documents keep their gaps", "sync/gaps.go",
-		"(gone || g.Kind == store.GapOrphan",
-		"(gone && false || g.Kind == store.GapOrphan",
+		"!doubtful(g, it) && c.judge(it).kind == \"\" {",
+		"!doubtful(g, it) {",
 		"a gap stays open where order and document are both gone",
 	},
 	{
 		"deleted orders keep their gaps", "sync/gaps.go",
-		"\tcase v.kind == store.GapOrphan && g.Kind != store.GapOrphan && it.known != nil:\n",
+		"\tcase v.kind == store.GapOrphan && g.Kind != store.GapOrphan:\n",
 		"\tcase false:\n",
 		"what was wrong with an order that was deleted stays wrong for ever",
 	},
