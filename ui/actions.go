@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"gapless/store"
 	"gapless/sync/report"
 )
@@ -52,6 +54,16 @@ type Document struct {
 	Total     string // empty where the ERP does not tell
 	Currency  string
 	Cancelled bool
+	Lines     []DocumentLine // nil where the ERP does not tell
+	Bare      bool           // their amounts are without taxes and before discounts
+}
+
+// DocumentLine is one line of such a document.
+type DocumentLine struct {
+	SKU, Title string
+	Quantity   decimal.Decimal
+	Amount     string // empty where the ERP does not tell
+	Extra      bool   // it stands for a discount, a fee or what rounding left over
 }
 
 // Trial is what rules make of an order.

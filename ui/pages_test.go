@@ -112,7 +112,7 @@ var visits = []struct{ template, path string }{
 	{"replay", "/replay?gap=1&gap=10"}, {"replay", "/replay?order=acme/666"}, {"replay", "/replay?" + strings.Repeat("gap=1&", 30)},
 	{"ignore", "/ignore?gap=10&gap=1"},
 	{"orders", "/orders"}, {"orders", "/orders?state=moving"}, {"orders", "/orders?state=parked&shop=acme"}, {"orders", "/orders?q=" + url.QueryEscape("no "+hostile)}, {"orders", "/orders?state=excluded"},
-	{"order", "/orders/acme/666"}, {"order", "/orders/acme/1?all=yes"}, {"order", "/orders/acme/40"},
+	{"order", "/orders/acme/666"}, {"order", "/orders/acme/1?all=yes"}, {"order", "/orders/acme/40"}, {"order", "/orders/acme/1?erp=ask"},
 	{"events", "/events"}, {"events", "/events?topic=orders/create&shop=beta"}, {"events", "/events?topic=orders/delete"},
 	{"event", "/events/1"}, {"event", "/events/63"},
 	{"runs", "/runs"}, {"runs", "/runs?kind=reconcile&shop=acme"}, {"runs", "/runs?kind=backfill"},

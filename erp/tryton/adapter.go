@@ -27,13 +27,20 @@ func (a *Adapter) conn(t *erp.Transcript) conn { return conn{a.client, t, new(bo
 
 // Lookup finds the sales that bear the reference.
 func (a *Adapter) Lookup(ctx context.Context, ref string, t *erp.Transcript) ([]erp.Found, error) {
-	rows, err := a.sales(ctx, a.conn(t), ref)
+	c := a.conn(t)
+	rows, err := a.sales(ctx, c, ref)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	lines, err := a.heldLines(ctx, c, rows)
 	if err != nil {
 		return nil, err
 	}
 	var found []erp.Found
 	for _, s := range rows {
-		found = append(found, s.found(a.settings.State))
+		f := s.found(a.settings.State)
+		f.Lines, f.Bare = lines[s.ID], true
+		found = append(found, f)
 	}
 	return found, nil
 }

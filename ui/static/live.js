@@ -42,8 +42,10 @@ export function follow(after) {
 
 async function refresh() {
   let answer;
+  const here = new URL(location.href);
+  here.searchParams.delete("erp"); // no ERP is asked because something changed elsewhere
   try {
-    answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    answer = await fetch(here, { headers: { Accept: "text/html" } });
   } catch {
     return false; // the stream says that it is lost
   }
