@@ -96,6 +96,7 @@ type ERPConnection struct {
 	Tier       string    // A, B or C: how far it can keep an order from being doubled
 	Until      time.Time // attempts pause until then; zero: they don't
 	Reason     string    // why they do
+	Link       string    // where people see a document, with {ref} or {id}; empty: nowhere
 }
 
 // WrongRequest is a mistake of the one who asks. Its text says what to ask for.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -106,6 +107,7 @@ type gapBody struct {
 	Detail      string
 	Order       string // its page; empty: it is not known here
 	Admin       string
+	InERP       string // where the ERP's document is seen
 	ERP         string
 	Facts       []fact
 	Steps       []happening
@@ -141,6 +143,11 @@ func gapPage(v *visit) (view, error) {
 	}
 	if g.OrderID != 0 {
 		body.Admin = v.adminOrder(g.Shop, g.OrderID)
+		d, err := v.Store.Delivery(v.Context(), g.Key())
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return view{}, err
+		}
+		body.InERP = v.erpDocument(d)
 	}
 	for _, s := range steps {
 		body.Steps = append(body.Steps, gapHappening(s, c))

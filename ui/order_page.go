@@ -3,7 +3,6 @@ package ui
 import (
 	"encoding/json"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -17,6 +16,7 @@ type orderBody struct {
 	Next       string // what happens, or is to be done
 	Hint       string
 	Admin      string
+	InERP      string // where the ERP's document is seen
 	MayAct     bool
 	Facts      []fact
 	Sides      []side
@@ -59,7 +59,7 @@ func orderPage(v *visit) (view, error) {
 		return view{}, err
 	}
 	c := v.clock(shop)
-	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), MayAct: v.may("operator") && d.State != "",
+	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), InERP: v.erpDocument(d), MayAct: v.may("operator") && d.State != "",
 		Facts: orderFacts(o, d, c), Sides: sidesOf(o, d, c)}
 	body.Next, body.Hint = orderNext(d, c)
 	gaps, err := v.Store.Gaps(v.Context(), store.GapFilter{Shop: o.Shop, OrderID: o.ID, Limit: 20})
@@ -94,7 +94,7 @@ func orderFacts(o store.Order, d store.Delivery, c clock) []fact {
 			facts = append(facts, f)
 		}
 	}
-	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: o.Shop + "-" + strconv.FormatInt(o.ID, 10)})
+	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: reference(o.OrderKey)})
 	if d.Rule != "" {
 		facts = append(facts, fact{Label: "Rule", Text: short(d.Rule, 100)})
 	}
@@ -179,15 +179,4 @@ func (v *visit) fillSheet(body *orderBody, o store.Order, d store.Delivery, said
 			body.Facts = append(body.Facts, f)
 		}
 	}
-}
-
-// adminOrder is an order's address in the Shopify admin; empty where the shop is
-// no longer in the config.
-func (v *visit) adminOrder(shop string, id int64) string {
-	for _, c := range v.Actions.Connections().Shops {
-		if handle, ours := strings.CutSuffix(c.Domain, ".myshopify.com"); c.Name == shop && ours {
-			return "https://admin.shopify.com/store/" + url.PathEscape(handle) + "/orders/" + strconv.FormatInt(id, 10)
-		}
-	}
-	return ""
 }

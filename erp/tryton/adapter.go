@@ -2,6 +2,7 @@ package tryton
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"gapless/erp"
@@ -22,6 +23,13 @@ func (a *Adapter) Tier() erp.Tier { return erp.TierB }
 // Settle is how long a request may still take effect after its client has
 // gone. The engine waits that long after an ambiguous call before it looks up.
 func (a *Adapter) Settle() time.Duration { return a.settings.LongestRequest }
+
+// Link is where Tryton's web client shows the sales that bear the reference
+// {ref}: there is one, unless an order was doubled.
+func (a *Adapter) Link() string {
+	const domain = "%5B%5B%22reference%22%2C%22%3D%22%2C%22{ref}%22%5D%5D" // [["reference","=","{ref}"]]
+	return a.settings.URL + "/#" + url.PathEscape(a.settings.Database) + "/model/sale.sale;domain=" + domain
+}
 
 func (a *Adapter) conn(t *erp.Transcript) conn { return conn{a.client, t, new(bool)} }
 
