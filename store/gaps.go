@@ -269,6 +269,7 @@ type GapFilter struct {
 	Kind    string
 	State   string // or Live
 	OrderID int64
+	Run     int64     // that found it first
 	From    time.Time // first seen from here on
 	To      time.Time // first seen before it
 	Seen    time.Time // last seen from here on
@@ -308,6 +309,7 @@ func (f GapFilter) query() (string, []any) {
 		id        string // as a later condition, and as the order, where this one comes first
 	}{
 		{f.OrderID != 0, "g.order_id = ?", []any{f.OrderID}, "g.id"},
+		{f.Run != 0, "g.run_id > 0 AND g.run_id = ?", []any{f.Run}, "g.id"},
 		{f.State != "" && !closed, inState, state, "g.id"},
 		{!f.Seen.IsZero(), "g.last_seen >= ?", []any{micros(f.Seen)}, "+g.id"},
 		{!f.From.IsZero(), "g.first_seen >= ?", []any{micros(f.From)}, "+g.id"},

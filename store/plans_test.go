@@ -169,7 +169,7 @@ func readEverything(t *testing.T, s *Store) {
 		f.Before = 5
 		note(s.Tries(ctx, f))
 	}
-	for _, f := range []GapFilter{{}, {Shop: "acme"}, {Kind: GapMissing}, {State: Live}, {State: GapClosed}, {OrderID: 1, Shop: "acme"}, {Shop: "acme", Seen: noon}, {Shop: "acme", From: noon}} {
+	for _, f := range []GapFilter{{}, {Shop: "acme"}, {Kind: GapMissing}, {State: Live}, {State: GapClosed}, {OrderID: 1, Shop: "acme"}, {Shop: "acme", Seen: noon}, {Shop: "acme", From: noon}, {Run: 1}} {
 		note(s.Gaps(ctx, f))
 		f.Before = 5
 		note(s.Gaps(ctx, f))
@@ -337,6 +337,7 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 		"gaps":              first(GapFilter{}.query()),
 		"gaps of a shop":    first(GapFilter{Shop: "acme"}.query()),
 		"gaps of a kind":    first(GapFilter{Kind: GapMissing, Shop: "acme"}.query()),
+		"gaps of a run":     first(GapFilter{Run: 1}.query()),
 		"closed gaps":       first(GapFilter{State: GapClosed}.query()),
 		"a shop's closed":   first(GapFilter{Shop: "acme", State: GapClosed}.query()),
 	} {

@@ -30,6 +30,7 @@ type shopToday struct {
 	Complete  *moment // every change before it was compared; nil: none was
 	Compared  *moment // when the last comparison began
 	Balanced  bool    // it read all sides whole, and they add up
+	Run       int64   // the last comparison
 	Healed    int64   // gaps of today that are closed
 	Money     int     // currencies
 	Left      string  // what does not add up
@@ -136,7 +137,7 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 		return t, err
 	}
 	if compared.At != nil {
-		t.Compared, t.Balanced = c.at(*compared.At), compared.Balanced
+		t.Compared, t.Balanced, t.Run = c.at(*compared.At), compared.Balanced, compared.Run
 	}
 	t.Complete = c.at(shop.CompleteThrough)
 	t.judge(b)
