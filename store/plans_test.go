@@ -67,7 +67,11 @@ func writeEverything(t *testing.T, s *Store) {
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
 		appended(t, s, id)
 	}
-	intake(t, s, order(1, 1))
+	for i, name := range []string{"ann", "bob"} {
+		w := order(1, i+1)
+		w.Customer = []string{name}
+		intake(t, s, w)
+	}
 	c := claimed(t, s)
 	a := begun(t, s, c)
 	r := settle(c, StateDelivered)
@@ -158,6 +162,10 @@ func readEverything(t *testing.T, s *Store) {
 		note(s.Orders(ctx, f))
 		f.Before = before
 		note(s.Orders(ctx, f))
+	}
+	for _, customer := range []string{"ann", "Ann Lee", "ann@example.com"} {
+		note(s.OrdersOf(ctx, customer, "", 10))
+		note(s.OrdersOf(ctx, customer, "acme", 10))
 	}
 	for _, f := range []EventFilter{{}, {Shop: "acme"}, {Topic: "orders/create"}, {Shop: "acme", Topic: "orders/create"}, {Shop: "acme", OrderID: 1}} {
 		note(s.Events(ctx, f))
@@ -265,7 +273,7 @@ var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
 	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "n": true, "c": true, "gap_steps": true, "p": true, "seen": true,
 	"gaps": true, "g": true, "contents": true, "runs": true, "reports": true, "habits": true, "deleted_orders": true, "letters": true,
-	"audit": true, "sessions": true, "s": true,
+	"customers": true, "m": true, "audit": true, "sessions": true, "s": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
@@ -339,6 +347,8 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 		"gaps of a kind":    first(GapFilter{Kind: GapMissing, Shop: "acme"}.query()),
 		"gaps of a run":     first(GapFilter{Run: 1}.query()),
 		"closed gaps":       first(GapFilter{State: GapClosed}.query()),
+		"a customer's":      first(customerQuery([]int64{1, 2}, "", 10)),
+		"in a shop":         first(customerQuery([]int64{1}, "acme", 10)),
 		"a shop's closed":   first(GapFilter{Shop: "acme", State: GapClosed}.query()),
 	} {
 		require.NotContains(t, strings.Join(plan(t, plans, query), "\n"), "ORDER BY", name)
