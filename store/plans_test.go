@@ -235,6 +235,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.LiveGaps(ctx))
 	note(s.LiveGapKinds(ctx))
 	note(s.HealedSince(ctx, "acme", noon))
+	note(s.MissingOrders(ctx, "acme", 10))
 	note(nil, s.DayOrders(ctx, "acme", noon, noon.Add(time.Hour), func(DayOrder) {}))
 	note(s.Hour(ctx, noon))
 	note(s.LastHour(ctx, noon))

@@ -33,6 +33,7 @@ type shopToday struct {
 	Run       int64   // the last comparison
 	Healed    int64   // gaps of today that are closed
 	Money     int     // currencies
+	Old       bool    // its figures are being made anew
 	Left      string  // what does not add up
 	HasOrders bool
 }
@@ -125,7 +126,7 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 		return t, err
 	}
 	c := v.clock(shop)
-	b, err := v.today(v.Context(), name, c.midnight())
+	b, old, err := v.today(v.Context(), name, c.midnight())
 	if err != nil {
 		return t, err
 	}
@@ -139,6 +140,7 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 	if compared.At != nil {
 		t.Compared, t.Balanced, t.Run = c.at(*compared.At), compared.Balanced, compared.Run
 	}
+	t.Old = old
 	t.Complete = c.at(shop.CompleteThrough)
 	t.judge(b)
 	t.equate(b)
