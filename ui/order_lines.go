@@ -95,7 +95,7 @@ func (v *visit) document(k store.OrderKey) (Document, error) {
 	documents, err := v.Actions.Documents(ctx, k)
 	if err != nil {
 		v.Log.Warn("an ERP could not be asked for the lines of an order", "shop", k.Shop, "order", k.ID, "err", err)
-		return Document{}, errors.New("The ERP could not be asked just now.") //nolint:staticcheck // a sentence of the page
+		return Document{}, errors.New("The ERP could not be asked just now.")
 	}
 	var found Document
 	for _, d := range documents {
