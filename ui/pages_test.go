@@ -102,7 +102,7 @@ func (s *site) fill() {
 	require.NoError(s, s.store.BeginRun(ctx, poll))
 	poll.State, poll.Data = store.RunDone, json.RawMessage(`{"seen":3,"fetched":2,"lost":1,"young":0}`)
 	require.NoError(s, s.store.SaveRun(ctx, poll))
-	_, err = s.store.FoundGaps(ctx, "poll", store.Fault{Gap: store.Gap{Shop: "acme", OrderID: 30, ERP: "books", Kind: store.GapMissing, FoundBy: "poll", RunID: poll.ID}})
+	_, err = s.store.FoundGaps(ctx, "poll", store.Fault{Gap: store.Gap{Shop: "acme", OrderID: 30, ERP: "books", Kind: store.GapStale, FoundBy: "poll", RunID: poll.ID}})
 	require.NoError(s, err)
 	require.NoError(s, s.store.SaveReport(ctx, &store.Report{Shop: "acme", Day: "2026-11-22", Balanced: false, Content: json.RawMessage(`{}`)}))
 	require.NoError(s, s.store.SaveReport(ctx, &store.Report{Shop: "acme", Day: "2026-11-21", Balanced: true, Content: json.RawMessage(`{}`)}))
