@@ -96,12 +96,19 @@ func (a actions) Documents(ctx context.Context, order store.OrderKey) ([]ui.Docu
 	}
 	documents := make([]ui.Document, len(found))
 	for i, f := range found {
-		documents[i] = ui.Document{ID: f.ID, Version: f.Version, Currency: f.Currency, Cancelled: f.Cancelled}
-		if f.Total != nil {
-			documents[i].Total = f.Total.String()
+		documents[i] = ui.Document{ID: f.ID, Version: f.Version, Total: amountTold(f.Total), Currency: f.Currency, Cancelled: f.Cancelled, Bare: f.Bare}
+		for _, l := range f.Lines {
+			documents[i].Lines = append(documents[i].Lines, ui.DocumentLine{SKU: l.SKU, Title: l.Title, Quantity: l.Quantity, Amount: amountTold(l.Amount), Extra: l.Extra})
 		}
 	}
 	return documents, nil
+}
+
+func amountTold(a *erp.Amount) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
 }
 
 func (a actions) TryRule(ctx context.Context, order store.OrderKey, when string) (ui.Trial, error) {

@@ -289,7 +289,7 @@ func (a *Appliance) Run(ctx context.Context, listener net.Listener) error {
 	server.RegisterOnShutdown(a.Server.EndStreams)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	ended := make(chan error, 2)
+	ended := make(chan error, 3)
 	start := func(part func() error) {
 		go func() {
 			err := part()
@@ -298,11 +298,12 @@ func (a *Appliance) Run(ctx context.Context, listener net.Listener) error {
 		}()
 	}
 	start(func() error { return a.Engine.Run(ctx) })
+	start(func() error { a.Server.KeepWarm(ctx); return nil })
 	start(func() error { return ignoreClosed(server.Serve(listener)) })
 	<-ctx.Done()
 	a.log.Info("stopping: answering what is under way")
 	a.drain(server)
-	return errors.Join(<-ended, <-ended)
+	return errors.Join(<-ended, <-ended, <-ended)
 }
 
 func (a *Appliance) httpServer() *http.Server {

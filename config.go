@@ -102,6 +102,7 @@ type ERPConfig struct {
 	Name           string        `koanf:"name"`
 	Kind           string        `koanf:"kind"`
 	URL            string        `koanf:"url"`
+	Link           string        `koanf:"link"`            // to a document, for people: {ref} and {id} are filled in; empty: the kind's own
 	Concurrency    int           `koanf:"concurrency"`     // deliveries at the same time
 	Rate           Rate          `koanf:"rate"`            // zero: no limit
 	Timeout        time.Duration `koanf:"timeout"`         // of one request

@@ -256,6 +256,9 @@ func (l *loader) checkERPs(erps []ERPConfig) {
 		if e.URL != "" {
 			l.httpURL(key+".url", e.URL)
 		}
+		if e.Link != "" {
+			l.checkLink(key+".link", e.Link)
+		}
 		l.atLeast(key+".concurrency", int64(e.Concurrency), 1)
 		l.positive(key+".timeout", e.Timeout)
 		l.positive(key+".longest_request", e.LongestRequest)
@@ -266,6 +269,16 @@ func (l *loader) checkERPs(erps []ERPConfig) {
 		l.atLeast(key+".circuit.failures", int64(e.Circuit.Failures), 1)
 		l.positive(key+".circuit.pause", e.Circuit.Pause)
 	}
+}
+
+// checkLink wants an address that leads to one document.
+func (l *loader) checkLink(key, link string) {
+	filled := strings.NewReplacer("{ref}", "", "{id}", "").Replace(link)
+	if filled == link || strings.ContainsAny(filled, "{}") {
+		l.add(key, "it does not lead to one document", `write {ref} where our reference stands in the address, or {id} for the ERP's own number, and no other braces`)
+		return
+	}
+	l.httpURL(key, filled)
 }
 
 func (l *loader) checkRules(rules []RuleConfig) {

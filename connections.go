@@ -22,7 +22,7 @@ func (a actions) Connections() ui.Connections {
 	}
 	for _, e := range a.Config.ERPs {
 		state := m.Circuits[e.Name]
-		c.ERPs = append(c.ERPs, ui.ERPConnection{Name: e.Name, Kind: e.Kind, Tier: string(a.ERPs[e.Name].Tier()), Until: state.Until, Reason: state.Reason})
+		c.ERPs = append(c.ERPs, ui.ERPConnection{Name: e.Name, Kind: e.Kind, Tier: string(a.ERPs[e.Name].Tier()), Until: state.Until, Reason: state.Reason, Link: a.link(e)})
 	}
 	if len(a.people.mail) > 0 {
 		c.Others = append(c.Others, "mail")
@@ -31,6 +31,15 @@ func (a actions) Connections() ui.Connections {
 		c.Others = append(c.Others, "oidc")
 	}
 	return c
+}
+
+// link is where people see a document of an ERP: as the config says, else as the
+// adapter does; empty: nowhere.
+func (a actions) link(e ERPConfig) string {
+	if linker, ok := a.ERPs[e.Name].(interface{ Link() string }); ok && e.Link == "" {
+		return linker.Link()
+	}
+	return e.Link
 }
 
 // freeBytes is the room on a folder's disk; less than 0: not known.

@@ -184,7 +184,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 			b.as(width, theme)
 			for name, path := range map[string]string{
 				"overview": "/", "gaps": "/gaps?state=all", "gap": "/gaps/1", "replay": "/replay?gap=5&gap=4", "ignore": "/ignore?gap=5", "orders": "/orders",
-				"order": fmt.Sprintf("/orders/acme/%d", lost[0].ID), "no-order": "/orders?q=nothing", "events": "/events", "event": "/events/1", "runs": "/runs",
+				"order": fmt.Sprintf("/orders/acme/%d", lost[0].ID), "no-order": "/orders?q=nothing", "events": "/events", "event": "/events/1", "runs": "/runs", "run": "/runs/1",
 				"reports": "/reports", "report": "/reports/" + day, "no-report": "/reports/2020-01-01", "health": "/health",
 				"settings": "/settings?when=.test&order=%23" + strings.TrimPrefix(lost[0].Name, "#"), "error": "/gaps/999",
 			} {

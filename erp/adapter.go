@@ -3,6 +3,8 @@ package erp
 import (
 	"context"
 	"time"
+
+	"github.com/shopspring/decimal"
 )
 
 // Tier says how far an ERP can keep an order from being doubled.
@@ -45,6 +47,22 @@ type Found struct {
 	Currency  string    // empty where the ERP does not tell
 	Cancelled bool      // it is there but no longer live
 	UpdatedAt time.Time // UTC; zero where the ERP does not tell
+	// Lines are what it holds, told by Lookup alone; nil where the ERP does not tell.
+	Lines []FoundLine
+	// Bare says that the amounts of Lines are without taxes and before discounts,
+	// so that they are no measure of the order's.
+	Bare bool
+}
+
+// FoundLine is one line of a document that the ERP holds.
+type FoundLine struct {
+	SKU      string          `json:"sku"`   // the ERP's code of the article
+	Title    string          `json:"title"` // as the document words it
+	Quantity decimal.Decimal `json:"quantity"`
+	Amount   *Amount         `json:"amount"` // nil where the ERP does not tell
+	// Extra says that the line stands for no article and no shipping of the
+	// order, but for a discount, a fee, or what rounding left over.
+	Extra bool `json:"extra,omitempty"`
 }
 
 // Result is the kind of an Outcome.
@@ -106,8 +124,8 @@ type Adapter interface {
 	Deliver(ctx context.Context, doc Document, t *Transcript) Outcome
 
 	// Lookup finds every document that carries ref: none, one or, where
-	// something went wrong, several. A cancelled document counts. An error
-	// says that the ERP could not tell.
+	// something went wrong, several. A cancelled document counts. It tells
+	// their lines where the ERP does. An error says that the ERP could not tell.
 	Lookup(ctx context.Context, ref string, t *Transcript) ([]Found, error)
 
 	// List yields the documents that changed at or after since, each at least

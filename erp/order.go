@@ -122,6 +122,14 @@ type Line struct {
 	Presentment *LinePresentment `json:"presentment,omitempty"`
 }
 
+// Name is the title with the variant, as people know the article.
+func (l Line) Name() string {
+	if l.Variant == "" {
+		return l.Title
+	}
+	return l.Title + " - " + l.Variant
+}
+
 // Shipping is one way of delivery the customer pays for.
 type Shipping struct {
 	ID       int64  `json:"id"`

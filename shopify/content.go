@@ -48,6 +48,20 @@ func (o *Order) Redact() {
 	}
 }
 
+// People are the e-mail addresses and names of those who ordered and get the goods.
+func (o *Order) People() []string {
+	people := []string{o.Email}
+	if c := o.Customer; c != nil {
+		people = append(people, c.Email, c.LastName, c.FirstName)
+	}
+	for _, a := range []*Address{o.Billing, o.Shipping} {
+		if a != nil {
+			people = append(people, a.LastName, a.FirstName, a.Name, a.Company)
+		}
+	}
+	return people
+}
+
 func redactAddress(a *Address) *Address {
 	if a == nil {
 		return nil

@@ -2,6 +2,7 @@ package shopify
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,4 +43,13 @@ func TestRedactForgetsThePerson(t *testing.T) {
 	bare := &Order{}
 	bare.Redact()
 	require.Equal(t, &Order{}, bare)
+}
+
+func TestPeopleAreWhoOrderedAndWhoGetsTheGoods(t *testing.T) {
+	o, err := DecodeRESTOrder(fixture(t, "full.rest"))
+	require.NoError(t, err)
+	require.Subset(t, o.People(), []string{"ada@example.com", "Ada", "Voorbeeld"})
+	o.Redact()
+	require.Empty(t, strings.Join(o.People(), ""))
+	require.Empty(t, strings.Join((&Order{}).People(), ""))
 }

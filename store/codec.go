@@ -64,6 +64,9 @@ func newCodec(key []byte) (*codec, error) {
 	return &codec{dict: dict, seal: seal, key: hex.EncodeToString(sum[:8])}, nil
 }
 
+// sealed says whether a blob needs no encryption any more: it has it, or there is no key.
+func (c *codec) sealed(blob []byte) bool { return c.seal == nil || blob[0]&packedAESGCM != 0 }
+
 // pack makes a blob of plain. Bodies that don't get smaller are kept as they are.
 func (c *codec) pack(plain []byte) []byte {
 	scratch := scratchPool.Get().(*[]byte)

@@ -46,6 +46,29 @@ func (s *Store) HealedSince(ctx context.Context, shop string, since time.Time) (
 	return n, nil
 }
 
+// MissingOrder is an order that should be in the ERP and is not.
+type MissingOrder struct {
+	ID    int64
+	Since time.Time
+	Known bool // here; else the gap is all that is known of it
+}
+
+// MissingOrders lists the orders of a shop whose live gap says that they are missing.
+func (s *Store) MissingOrders(ctx context.Context, shop string, limit int) (all []MissingOrder, err error) {
+	err = s.each(ctx, func(scan func(...any) error) error {
+		var m MissingOrder
+		var since int64
+		err := scan(&m.ID, &since, &m.Known)
+		m.Since, all = timeOf(since), append(all, m)
+		return err
+	}, `SELECT g.order_id, g.since, EXISTS (SELECT 1 FROM orders o WHERE o.shop = g.shop AND o.id = g.order_id)
+		FROM gaps g WHERE g.state IN ('open', 'healing') AND +g.shop = $1 AND +g.kind = 'missing' LIMIT $2`, shop, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the missing orders of %s: %w", shop, err)
+	}
+	return all, nil
+}
+
 // DayOrder is what the balance of a day needs of one order.
 type DayOrder struct {
 	ID        int64

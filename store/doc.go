@@ -6,6 +6,7 @@
 //	   │
 //	   ▼ intake (a cursor in meta, never skipping an id)
 //	orders ── contents        the newest version of each order
+//	   │ customers            by what each is found of its customer, hashed
 //	   │ refetches            orders whose version is in doubt, to be asked for by id
 //	   ▼
 //	deliveries                one row per (shop, order, erp): wanted and held

@@ -83,6 +83,9 @@ type Wanted struct {
 	Order
 	ERP        string
 	Background bool // an order of the past, which lets today's go first
+	// Customer is what the order is to be found by: e-mail addresses and names.
+	// None of it is kept as it is.
+	Customer []string
 }
 
 // ApplyIntake applies in. Orders that would go backwards are left alone,
@@ -161,6 +164,9 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 	}
 	if err := t.exec(`INSERT INTO contents (shop, id, content) VALUES ($1, $2, $3)
 		ON CONFLICT (shop, id) DO UPDATE SET content = excluded.content`, w.Shop, w.ID, s.codec.pack(w.Content)); err != nil {
+		return err
+	}
+	if err := findBy(t, w.OrderKey, s.tokens(w.Customer)); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO deliveries (shop, order_id, erp, state, wanted, claimed, held, held_body, verify, present, token, lease_until,

@@ -67,7 +67,11 @@ func writeEverything(t *testing.T, s *Store) {
 	for _, id := range []string{"a", "b", "c", "d", "e"} {
 		appended(t, s, id)
 	}
-	intake(t, s, order(1, 1))
+	for i, name := range []string{"ann", "bob"} {
+		w := order(1, i+1)
+		w.Customer = []string{name}
+		intake(t, s, w)
+	}
 	c := claimed(t, s)
 	a := begun(t, s, c)
 	r := settle(c, StateDelivered)
@@ -159,6 +163,10 @@ func readEverything(t *testing.T, s *Store) {
 		f.Before = before
 		note(s.Orders(ctx, f))
 	}
+	for _, customer := range []string{"ann", "Ann Lee", "ann@example.com"} {
+		note(s.OrdersOf(ctx, customer, "", 10))
+		note(s.OrdersOf(ctx, customer, "acme", 10))
+	}
 	for _, f := range []EventFilter{{}, {Shop: "acme"}, {Topic: "orders/create"}, {Shop: "acme", Topic: "orders/create"}, {Shop: "acme", OrderID: 1}} {
 		note(s.Events(ctx, f))
 		f.Before = 5
@@ -169,7 +177,7 @@ func readEverything(t *testing.T, s *Store) {
 		f.Before = 5
 		note(s.Tries(ctx, f))
 	}
-	for _, f := range []GapFilter{{}, {Shop: "acme"}, {Kind: GapMissing}, {State: Live}, {State: GapClosed}, {OrderID: 1, Shop: "acme"}, {Shop: "acme", Seen: noon}, {Shop: "acme", From: noon}} {
+	for _, f := range []GapFilter{{}, {Shop: "acme"}, {Kind: GapMissing}, {State: Live}, {State: GapClosed}, {OrderID: 1, Shop: "acme"}, {Shop: "acme", Seen: noon}, {Shop: "acme", From: noon}, {Run: 1}} {
 		note(s.Gaps(ctx, f))
 		f.Before = 5
 		note(s.Gaps(ctx, f))
@@ -227,6 +235,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.LiveGaps(ctx))
 	note(s.LiveGapKinds(ctx))
 	note(s.HealedSince(ctx, "acme", noon))
+	note(s.MissingOrders(ctx, "acme", 10))
 	note(nil, s.DayOrders(ctx, "acme", noon, noon.Add(time.Hour), func(DayOrder) {}))
 	note(s.Hour(ctx, noon))
 	note(s.LastHour(ctx, noon))
@@ -265,7 +274,7 @@ var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
 	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "n": true, "c": true, "gap_steps": true, "p": true, "seen": true,
 	"gaps": true, "g": true, "contents": true, "runs": true, "reports": true, "habits": true, "deleted_orders": true, "letters": true,
-	"audit": true, "sessions": true, "s": true,
+	"customers": true, "m": true, "audit": true, "sessions": true, "s": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
@@ -279,10 +288,10 @@ var mayScan = map[string]string{
 	"AND d.order_id = o.id WHERE o.shop = $1 ORDER BY o.first_seen_at DESC, o.id DESC, o.shop DESC LIMIT $2": "that of a shop",
 	"ON r.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                                                     "the first page of all attempts: from the newest, until the limit",
 	"LEFT JOIN transcripts x ON x.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                             "the same with what was said",
-	"AND o.id = g.order_id ORDER BY g.id DESC LIMIT $1":                                                      "the first page of all gaps: from the newest, until the limit",
-	"AND o.id = g.order_id WHERE g.shop = $1 ORDER BY g.id DESC LIMIT $2":                                    "that of a shop",
-	"AND o.id = g.order_id WHERE g.shop = $1 AND +g.state = $2 ORDER BY g.id DESC LIMIT $3":                  "the closed ones of a shop, which are most",
-	"AND o.id = g.order_id WHERE g.first_seen < $1 ORDER BY g.id DESC LIMIT $2":                              "the first page of those up to a time",
+	"IN (SELECT g.id FROM gaps g ORDER BY g.id DESC LIMIT $1) ORDER BY g.id DESC":                            "the first page of all gaps: from the newest, until the limit",
+	"FROM gaps g WHERE g.shop = $1 ORDER BY g.id DESC LIMIT $2) ORDER BY g.id DESC":                          "that of a shop",
+	"FROM gaps g WHERE g.shop = $1 AND +g.state = $2 ORDER BY g.id DESC LIMIT $3) ORDER BY g.id DESC":        "the closed ones of a shop, which are most",
+	"FROM gaps g WHERE g.first_seen < $1 ORDER BY g.id DESC LIMIT $2) ORDER BY g.id DESC":                    "the first page of those up to a time",
 	"FROM runs ORDER BY id DESC LIMIT $1":                                                                    "the first page of all runs: from the newest, until the limit",
 	"FROM runs WHERE shop = $1 ORDER BY id DESC LIMIT $2":                                                    "that of a shop",
 
@@ -337,7 +346,10 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 		"gaps":              first(GapFilter{}.query()),
 		"gaps of a shop":    first(GapFilter{Shop: "acme"}.query()),
 		"gaps of a kind":    first(GapFilter{Kind: GapMissing, Shop: "acme"}.query()),
+		"gaps of a run":     first(GapFilter{Run: 1}.query()),
 		"closed gaps":       first(GapFilter{State: GapClosed}.query()),
+		"a customer's":      first(customerQuery([]int64{1, 2}, "", 10)),
+		"in a shop":         first(customerQuery([]int64{1}, "acme", 10)),
 		"a shop's closed":   first(GapFilter{Shop: "acme", State: GapClosed}.query()),
 	} {
 		require.NotContains(t, strings.Join(plan(t, plans, query), "\n"), "ORDER BY", name)

@@ -76,18 +76,18 @@ func (s *Store) ordersToRedact(ctx context.Context, r Redaction) ([]int64, error
 	if event != r.EventID {
 		through = 0
 	}
-	ids, err := s.ordersOf(ctx, r)
+	orders, err := s.ordersOf(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	ids = append(ids, r.OrderIDs...)
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	first, found := slices.BinarySearch(ids, through)
+	orders = append(orders, r.OrderIDs...)
+	slices.Sort(orders)
+	orders = slices.Compact(orders)
+	first, found := slices.BinarySearch(orders, through)
 	if found {
 		first++
 	}
-	return ids[first:], nil
+	return orders[first:], nil
 }
 
 func (s *Store) ordersOf(ctx context.Context, r Redaction) ([]int64, error) {
@@ -99,16 +99,7 @@ func (s *Store) ordersOf(ctx context.Context, r Redaction) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, rows.Err()
+	return scanIDs(rows)
 }
 
 // redactOrders is one slice. The contents are read and written anew before the
@@ -160,6 +151,9 @@ func redactOrder(t *tx, k OrderKey, content []byte, now time.Time) error {
 		if err := t.exec(`UPDATE orders SET redacted_at = $1 WHERE shop = $2 AND id = $3`, micros(now), k.Shop, k.ID); err != nil {
 			return err
 		}
+	}
+	if err := findBy(t, k, nil); err != nil {
+		return err
 	}
 	// What an attempt has in hand names the person: it must not be sent any more.
 	if err := t.exec(takeBack+` AND shop = $2 AND order_id = $3`, micros(now), k.Shop, k.ID); err != nil {

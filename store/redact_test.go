@@ -41,6 +41,7 @@ func buy(t *testing.T, s *Store, customer, id int64, p person, versions int) {
 		_, err = s.Append(t.Context(), e)
 		require.NoError(t, err)
 		w.CustomerID, w.Content, w.EventID = customer, content, e.ID
+		w.Customer = []string{p.Email, p.Name}
 		require.NoError(t, s.ApplyIntake(t.Context(), Intake{
 			At: noon, Through: e.ID, Orders: []Wanted{w},
 			Decisions: []Decision{{At: noon, Shop: "acme", OrderID: id, EventID: e.ID, Step: "intake", Outcome: "newer"}},

@@ -43,6 +43,7 @@ var ErrLocked = errors.New("another Gapless process is using this database; stop
 type Store struct {
 	path    string
 	codec   *codec
+	search  []byte // key of what customers are found by; nil: a guest came first
 	now     func() time.Time
 	log     *slog.Logger
 	control *sql.DB // for the writer's connection and the checkpointer's
@@ -97,6 +98,9 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if err := s.checkKey(ctx, o.Guest); err != nil {
+		return nil, err
+	}
+	if err := s.searchKey(ctx, o.Guest); err != nil {
 		return nil, err
 	}
 	if !o.Guest {

@@ -36,6 +36,15 @@ type Cursor struct {
 // Orders lists orders without content, those first seen last at the top.
 func (s *Store) Orders(ctx context.Context, f OrderFilter) ([]OrderView, error) {
 	query, args := f.query()
+	return s.orderViews(ctx, query, args...)
+}
+
+const viewColumns = orderColumns + `,
+			coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.tries, 0), coalesce(d.next_at, 0),
+			coalesce(d.since, 0), coalesce(d.reason, ''), coalesce(d.field, ''), coalesce(d.hint, ''), coalesce(d.rule, ''),
+			coalesce(d.erp_ref, ''), coalesce(d.erp_total, '')`
+
+func (s *Store) orderViews(ctx context.Context, query string, args ...any) ([]OrderView, error) {
 	rows, err := s.readers.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
@@ -84,11 +93,7 @@ func (f OrderFilter) query() (string, []any) {
 	if !f.Before.SeenAt.IsZero() {
 		w.and("("+place+") < (?, ?, ?)", micros(f.Before.SeenAt), f.Before.ID, f.Before.Shop)
 	}
-	return w.list(`SELECT `+orderColumns+`,
-			coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.tries, 0), coalesce(d.next_at, 0),
-			coalesce(d.since, 0), coalesce(d.reason, ''), coalesce(d.field, ''), coalesce(d.hint, ''), coalesce(d.rule, ''),
-			coalesce(d.erp_ref, ''), coalesce(d.erp_total, '')
-		FROM `+from, strings.ReplaceAll(place, ",", " DESC,")+" DESC", f.Limit)
+	return w.list(`SELECT `+viewColumns+` FROM `+from, strings.ReplaceAll(place, ",", " DESC,")+" DESC", f.Limit)
 }
 
 // Stats is the state of the whole at one moment.

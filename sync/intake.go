@@ -254,6 +254,8 @@ func (b *batch) accept(ev store.Event, o *shopify.Order, content shopify.Content
 	}
 	if redacted {
 		w.RedactedAt = b.at
+	} else {
+		w.Customer = o.People()
 	}
 	b.latest[w.OrderKey] = w.Order
 	b.wanted[w.OrderKey] = w

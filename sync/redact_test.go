@@ -28,11 +28,23 @@ func (a *appliance) person() (k store.OrderKey, customer int64, email string) {
 	panic("unreachable")
 }
 
+// ordersOf are the orders found by a customer's address.
+func (a *appliance) ordersOf(email string) (keys []store.OrderKey) {
+	a.Helper()
+	views, err := a.store.OrdersOf(a.Context(), email, "", 100)
+	require.NoError(a, err)
+	for _, v := range views {
+		keys = append(keys, v.OrderKey)
+	}
+	return keys
+}
+
 // forgotten requires that nothing in the store tells of a person any more.
 func (a *appliance) forgotten(k store.OrderKey, email string) {
 	a.Helper()
 	require.NotContains(a, string(a.order(k).Content), email)
 	require.Equal(a, a.order(k).RedactedAt.IsZero(), false)
+	require.Empty(a, a.ordersOf(email))
 	for _, try := range a.tries(k) {
 		require.NotContains(a, string(try.Outcome.Exchanges), email)
 	}
@@ -55,6 +67,7 @@ func TestARedactedCustomerIsForgottenAndDoesNotComeBack(t *testing.T) {
 	k, customer, email := a.person()
 	old := a.shop.REST(k.ID)
 	require.Contains(t, string(a.order(k).Content), email)
+	require.Contains(t, a.ordersOf(email), k)
 	a.tell("customers/redact", a.shop.CustomersRedact(customer, k.ID))
 	a.forgotten(k, email)
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"gapless/store"
 	"gapless/sync/report"
 )
@@ -52,6 +54,16 @@ type Document struct {
 	Total     string // empty where the ERP does not tell
 	Currency  string
 	Cancelled bool
+	Lines     []DocumentLine // nil where the ERP does not tell
+	Bare      bool           // their amounts are without taxes and before discounts
+}
+
+// DocumentLine is one line of such a document.
+type DocumentLine struct {
+	SKU, Title string
+	Quantity   decimal.Decimal
+	Amount     string // empty where the ERP does not tell
+	Extra      bool   // it stands for a discount, a fee or what rounding left over
 }
 
 // Trial is what rules make of an order.
@@ -84,6 +96,7 @@ type ERPConnection struct {
 	Tier       string    // A, B or C: how far it can keep an order from being doubled
 	Until      time.Time // attempts pause until then; zero: they don't
 	Reason     string    // why they do
+	Link       string    // where people see a document, with {ref} or {id}; empty: nowhere
 }
 
 // WrongRequest is a mistake of the one who asks. Its text says what to ask for.

@@ -61,9 +61,13 @@ type ordersIn struct {
 	Shop  string `query:"shop" maxLength:"50"`
 	State string `query:"state" enum:"due,sending,delivered,unknown,parked,excluded"`
 	Name  string `query:"name" maxLength:"100" doc:"exact, like #1001"`
+	Query string `query:"q" maxLength:"200" doc:"finds an order by its name, its number, the ERP's, its reference or, with the scope operator, its customer's e-mail address or name; the newest, without a next page, state or name aside"`
 }
 
 func (s *Server) listOrders(ctx context.Context, in *ordersIn) (*answer[List[Order]], error) {
+	if in.Query != "" {
+		return s.findOrders(ctx, in)
+	}
 	before, err := readOrderCursor(in.Cursor)
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity("cursor is not one of ours; leave it out to start anew")
@@ -79,6 +83,18 @@ func (s *Server) listOrders(ctx context.Context, in *ordersIn) (*answer[List[Ord
 	if len(views) == in.Limit {
 		last := views[len(views)-1]
 		list.Next = orderCursor(store.Cursor{SeenAt: last.FirstSeenAt, ID: last.ID, Shop: last.Shop})
+	}
+	return &answer[List[Order]]{list}, nil
+}
+
+func (s *Server) findOrders(ctx context.Context, in *ordersIn) (*answer[List[Order]], error) {
+	views, err := s.search(ctx, in.Query, in.Shop, in.Limit, seesPeople(ctx))
+	if err != nil {
+		return nil, s.failed("orders could not be searched", err)
+	}
+	list := List[Order]{Items: []Order{}}
+	for _, v := range views {
+		list.Items = append(list.Items, OrderOf(v.Order, v.Delivery))
 	}
 	return &answer[List[Order]]{list}, nil
 }

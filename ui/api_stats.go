@@ -46,6 +46,7 @@ type Compared struct {
 	At              *time.Time `json:"at" doc:"when it began; null: there was none"`
 	CompleteThrough *time.Time `json:"complete_through" doc:"every change before it was compared; null: none were"`
 	Balanced        bool       `json:"balanced" doc:"all sides were read whole, and add up"`
+	Run             int64      `json:"run,omitempty" doc:"at /api/v1/runs/{id}; none where there was none, and of several shops together"`
 }
 
 // LastReconcile is the same of all shops together, the least good of each.
@@ -88,9 +89,10 @@ func (s *Server) lastReconcile(ctx context.Context) (LastReconcile, error) {
 		last.Shops[name] = c
 		last.Balanced = last.Balanced && c.Balanced
 		if i == 0 {
-			last.At, last.CompleteThrough = c.At, c.CompleteThrough
+			last.At, last.CompleteThrough, last.Run = c.At, c.CompleteThrough, c.Run
 			continue
 		}
+		last.Run = 0
 		last.At, last.CompleteThrough = earlier(last.At, c.At), earlier(last.CompleteThrough, c.CompleteThrough)
 	}
 	return last, nil
@@ -112,7 +114,7 @@ func (s *Server) compared(ctx context.Context, name string) (c Compared, err err
 	var saw struct {
 		Balance report.Balance
 	}
-	c.At = orNil(run.StartedAt)
+	c.At, c.Run = orNil(run.StartedAt), run.ID
 	c.Balanced = json.Unmarshal(run.Data, &saw) == nil && run.State == store.RunDone && saw.Balance.Balanced()
 	return c, nil
 }

@@ -22,8 +22,8 @@ const (
 )
 
 // course is all that was heard of an order, decided about it, and done, in one
-// line of time.
-func (v *visit) course(key store.OrderKey, gaps []store.Gap, c clock) ([]happening, error) {
+// line of time; said are the newest calls, word for word.
+func (v *visit) course(key store.OrderKey, gaps []store.Gap, said []store.Try, c clock) ([]happening, error) {
 	ctx := v.Context()
 	decisions, err := v.Store.Decisions(ctx, key, mostHistory)
 	if err != nil {
@@ -34,10 +34,6 @@ func (v *visit) course(key store.OrderKey, gaps []store.Gap, c clock) ([]happeni
 		return nil, err
 	}
 	tries, err := v.Store.Tries(ctx, store.TryFilter{Order: key, Limit: mostHistory})
-	if err != nil {
-		return nil, err
-	}
-	said, err := v.Store.Tries(ctx, store.TryFilter{Order: key, Limit: mostSaid, Full: true})
 	if err != nil {
 		return nil, err
 	}

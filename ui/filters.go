@@ -82,6 +82,15 @@ func (v *visit) beforeID() int64 {
 	return id
 }
 
+// runChosen is the run of the address; 0: none.
+func (v *visit) runChosen() int64 {
+	id, err := strconv.ParseInt(v.URL.Query().Get("run"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return max(id, 0)
+}
+
 // older is the address of the next page of such a list; empty: there is none.
 func (v *visit) older(shown int, last int64) string {
 	if shown < perPage {

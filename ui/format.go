@@ -29,12 +29,14 @@ type clock struct {
 }
 
 // clock is a shop's. Where its zone is not known yet, it is UTC.
-func (v *visit) clock(shop store.Shop) clock {
+func (v *visit) clock(shop store.Shop) clock { return clockOf(shop, v.now) }
+
+func clockOf(shop store.Shop, now time.Time) clock {
 	zone, err := time.LoadLocation(shop.Timezone)
 	if err != nil || shop.Timezone == "Local" {
 		zone = time.UTC
 	}
-	return clock{zone, v.now}
+	return clock{zone, now}
 }
 
 // clocks are those of all shops, by name.

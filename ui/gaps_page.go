@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -28,7 +29,8 @@ type gapsBody struct {
 	Rows    []gapRow
 	Older   string
 	MayAct  bool
-	Filters bool // something is chosen
+	Filters bool  // something is chosen
+	Run     int64 // only what this run found; 0: whatever found it
 }
 
 type gapRow struct {
@@ -46,7 +48,7 @@ type gapRow struct {
 func gapsPage(v *visit) (view, error) {
 	state := v.oneOf("state", "live", store.GapClosed, store.GapIgnored, "all")
 	kind := v.oneOf("kind", append([]string{""}, store.GapKinds...)...)
-	filter := store.GapFilter{Shop: v.shopChosen(), Kind: kind, State: state, Before: v.beforeID(), Limit: perPage}
+	filter := store.GapFilter{Shop: v.shopChosen(), Kind: kind, State: state, Run: v.runChosen(), Before: v.beforeID(), Limit: perPage}
 	if state == "all" {
 		filter.State = ""
 	}
@@ -58,7 +60,7 @@ func gapsPage(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	body := gapsBody{State: state, Shop: v.shopChooser(), MayAct: v.may("operator"), Filters: kind != "" || filter.Shop != "",
+	body := gapsBody{State: state, Run: filter.Run, Shop: v.shopChooser(), MayAct: v.may("operator"), Filters: kind != "" || filter.Shop != "" || filter.Run != 0,
 		Tabs: tabs{"Gaps by state", []tab{
 			{"To do", v.with("state", ""), state == "live"}, {"Healed", v.with("state", store.GapClosed), state == store.GapClosed},
 			{"Left as they are", v.with("state", store.GapIgnored), state == store.GapIgnored}, {"All", v.with("state", "all"), state == "all"},
@@ -106,9 +108,11 @@ type gapBody struct {
 	Detail      string
 	Order       string // its page; empty: it is not known here
 	Admin       string
+	InERP       string // where the ERP's document is seen
 	ERP         string
 	Facts       []fact
 	Steps       []happening
+	Run         string // the one that found it
 	MayAct      bool
 	MayIgnore   bool
 }
@@ -141,6 +145,14 @@ func gapPage(v *visit) (view, error) {
 	}
 	if g.OrderID != 0 {
 		body.Admin = v.adminOrder(g.Shop, g.OrderID)
+		d, err := v.Store.Delivery(v.Context(), g.Key())
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return view{}, err
+		}
+		body.InERP = v.erpDocument(d)
+	}
+	if g.RunID != 0 {
+		body.Run = fmt.Sprintf("/runs/%d", g.RunID)
 	}
 	for _, s := range steps {
 		body.Steps = append(body.Steps, gapHappening(s, c))

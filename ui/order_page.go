@@ -3,7 +3,6 @@ package ui
 import (
 	"encoding/json"
 	"errors"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -17,11 +16,13 @@ type orderBody struct {
 	Next       string // what happens, or is to be done
 	Hint       string
 	Admin      string
+	InERP      string // where the ERP's document is seen
 	MayAct     bool
 	Facts      []fact
 	Sides      []side
-	Lines      []sheetLine
-	LinesNote  string
+	Lines      linesBody
+	Ask        string // where the ERP is asked for its lines; empty: nowhere
+	Unread     string // why the lines can't be shown
 	Gaps       []gapRow
 	Course     []happening
 	Earlier    string // where the whole course is
@@ -33,24 +34,6 @@ type orderBody struct {
 type side struct {
 	What, Shopify, ERP string
 	Differs            bool
-}
-
-// sheet is what the page shows of a neutral order.
-type sheet struct {
-	Currency          string      `json:"currency"`
-	Lines             []sheetLine `json:"lines"`
-	Shipping          []sheetLine `json:"shipping"`
-	FinancialStatus   string      `json:"financial_status"`
-	FulfillmentStatus string      `json:"fulfillment_status"`
-	Outstanding       string      `json:"outstanding"`
-}
-
-type sheetLine struct {
-	SKU      string `json:"sku"`
-	Title    string `json:"title"`
-	Variant  string `json:"variant"`
-	Quantity int64  `json:"quantity"`
-	Amount   string `json:"amount"`
 }
 
 // orderPage tells all that was heard of an order, decided about it, and done.
@@ -76,7 +59,7 @@ func orderPage(v *visit) (view, error) {
 		return view{}, err
 	}
 	c := v.clock(shop)
-	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), MayAct: v.may("operator") && d.State != "",
+	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), InERP: v.erpDocument(d), MayAct: v.may("operator") && d.State != "",
 		Facts: orderFacts(o, d, c), Sides: sidesOf(o, d, c)}
 	body.Next, body.Hint = orderNext(d, c)
 	gaps, err := v.Store.Gaps(v.Context(), store.GapFilter{Shop: o.Shop, OrderID: o.ID, Limit: 20})
@@ -89,8 +72,12 @@ func orderPage(v *visit) (view, error) {
 	if !v.seesPeople() {
 		body.Hidden = hidden
 	}
-	v.fillSheet(&body, key)
-	body.Course, err = v.course(key, gaps, c)
+	said, err := v.Store.Tries(v.Context(), store.TryFilter{Order: key, Limit: mostSaid, Full: true})
+	if err != nil {
+		return view{}, err
+	}
+	v.fillSheet(&body, o, d, said, c)
+	body.Course, err = v.course(key, gaps, said, c)
 	if len(body.Course) > shownAtFirst && v.URL.Query().Get("all") == "" {
 		body.Course, body.Earlier = body.Course[len(body.Course)-shownAtFirst:], v.with("all", "yes")
 	}
@@ -107,7 +94,7 @@ func orderFacts(o store.Order, d store.Delivery, c clock) []fact {
 			facts = append(facts, f)
 		}
 	}
-	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: o.Shop + "-" + strconv.FormatInt(o.ID, 10)})
+	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: reference(o.OrderKey)})
 	if d.Rule != "" {
 		facts = append(facts, fact{Label: "Rule", Text: short(d.Rule, 100)})
 	}
@@ -168,20 +155,20 @@ func sidesOf(o store.Order, d store.Delivery, c clock) []side {
 }
 
 // fillSheet adds the lines of the order. One that can't be read says why.
-func (v *visit) fillSheet(body *orderBody, key store.OrderKey) {
-	raw, err := v.Actions.Neutral(v.Context(), key)
+func (v *visit) fillSheet(body *orderBody, o store.Order, d store.Delivery, said []store.Try, c clock) {
+	raw, err := v.Actions.Neutral(v.Context(), o.OrderKey)
 	if err != nil {
-		body.LinesNote = "The lines can't be shown: " + short(err.Error(), 300)
+		body.Unread = "The lines can't be shown: " + short(err.Error(), 300)
 		return
 	}
 	var s sheet
 	if err := json.Unmarshal(raw, &s); err != nil {
-		body.LinesNote = "The lines can't be read."
+		body.Unread = "The lines can't be read."
 		return
 	}
-	for _, l := range append(s.Lines, s.Shipping...) {
-		l.Title, l.Variant, l.SKU, l.Amount = short(l.Title, 120), short(l.Variant, 80), short(l.SKU, 80), money(l.Amount, s.Currency)
-		body.Lines = append(body.Lines, l)
+	body.Lines = v.sheetLines(o, d, s, said, c)
+	if d.State != "" {
+		body.Ask = orderPath(o.Shop, o.ID) + "?erp=ask"
 	}
 	if v.seesPeople() {
 		body.Document = pretty(raw)
@@ -192,15 +179,4 @@ func (v *visit) fillSheet(body *orderBody, key store.OrderKey) {
 			body.Facts = append(body.Facts, f)
 		}
 	}
-}
-
-// adminOrder is an order's address in the Shopify admin; empty where the shop is
-// no longer in the config.
-func (v *visit) adminOrder(shop string, id int64) string {
-	for _, c := range v.Actions.Connections().Shops {
-		if handle, ours := strings.CutSuffix(c.Domain, ".myshopify.com"); c.Name == shop && ours {
-			return "https://admin.shopify.com/store/" + url.PathEscape(handle) + "/orders/" + strconv.FormatInt(id, 10)
-		}
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"gapless/store"
@@ -36,6 +35,8 @@ func orderBadge(o store.Order, d store.Delivery) badge {
 
 type ordersBody struct {
 	Query string
+	Find  string // what can be searched for
+	More  bool   // than are shown were found
 	Tabs  tabs
 	State string
 	Shop  *chooser
@@ -46,6 +47,7 @@ type ordersBody struct {
 type orderRow struct {
 	Name, Path, Shop string
 	Amount, ERPRef   string
+	InERP            string // where the ERP's document is seen
 	Badge            badge
 	Reason           string
 	Placed           *moment
@@ -55,8 +57,11 @@ type orderRow struct {
 // ordersPage lists orders, those first seen last at the top, or finds some.
 func ordersPage(v *visit) (view, error) {
 	body := ordersBody{
-		Query: strings.TrimSpace(v.URL.Query().Get("q")), Shop: v.shopChooser(),
+		Find: "Order name, Shopify's number, or the ERP's", Query: strings.TrimSpace(v.URL.Query().Get("q")), Shop: v.shopChooser(),
 		State: v.oneOf("state", "", store.StateDelivered, moving, store.StateParked, store.StateExcluded),
+	}
+	if v.seesPeople() {
+		body.Find += ", or the customer"
 	}
 	for _, t := range []tab{{"All", "", false}, {"In the ERP", store.StateDelivered, false}, {"On the way", moving, false}, {"Waiting for you", store.StateParked, false}, {"Left out", store.StateExcluded, false}} {
 		body.Tabs.Tabs = append(body.Tabs.Tabs, tab{t.Label, v.with("state", t.URL), t.URL == body.State})
@@ -74,9 +79,10 @@ func ordersPage(v *visit) (view, error) {
 		return view{}, err
 	}
 	for _, o := range views {
-		body.Rows = append(body.Rows, orderRow{Name: short(o.Name, 60), Path: orderPath(o.Shop, o.ID), Shop: v.shopShown(o.Shop), Amount: money(o.Total, o.Currency), ERPRef: short(o.Delivery.ERPRef, 60),
+		body.Rows = append(body.Rows, orderRow{Name: short(o.Name, 60), Path: orderPath(o.Shop, o.ID), Shop: v.shopShown(o.Shop), Amount: money(o.Total, o.Currency), ERPRef: short(o.Delivery.ERPRef, 60), InERP: v.erpDocument(o.Delivery),
 			Badge: orderBadge(o.Order, o.Delivery), Reason: short(o.Delivery.Reason, 160), Placed: clocks(o.Shop).at(o.CreatedAt), Test: o.Test})
 	}
+	body.More = body.Query != "" && len(views) == perPage
 	if len(views) == perPage && body.Query == "" {
 		last := views[len(views)-1]
 		body.Older = v.with("before", orderCursor(store.Cursor{SeenAt: last.FirstSeenAt, ID: last.ID, Shop: last.Shop}))
@@ -87,7 +93,7 @@ func ordersPage(v *visit) (view, error) {
 // findOrders lists one page, or all that a search can mean.
 func (v *visit) findOrders(query, state string) ([]store.OrderView, error) {
 	if query != "" {
-		return v.searchOrders(query)
+		return v.search(v.Context(), query, v.shopChosen(), perPage, v.seesPeople())
 	}
 	before, err := readOrderCursor(v.URL.Query().Get("before"))
 	if err != nil {
@@ -117,37 +123,4 @@ func newestFirst(a, b store.OrderView) int {
 		return int(max(-1, min(1, b.ID-a.ID)))
 	}
 	return strings.Compare(b.Shop, a.Shop)
-}
-
-// searchOrders looks for a name, with or without its #, for Shopify's number,
-// for the reference that the ERP's document carries, and for the ERP's own.
-func (v *visit) searchOrders(query string) ([]store.OrderView, error) {
-	if len(query) > 100 {
-		return nil, nil
-	}
-	filters := []store.OrderFilter{{Name: query}, {Name: "#" + strings.TrimPrefix(query, "#")}, {ERPRef: query}}
-	if id, err := strconv.ParseInt(strings.TrimPrefix(query, "#"), 10, 64); err == nil && id > 0 {
-		filters = append(filters, store.OrderFilter{ID: id})
-	}
-	if at := strings.LastIndex(query, "-"); at > 0 {
-		if id, err := strconv.ParseInt(query[at+1:], 10, 64); err == nil && id > 0 {
-			filters = append(filters, store.OrderFilter{Shop: query[:at], ID: id})
-		}
-	}
-	var all []store.OrderView
-	seen := map[store.OrderKey]bool{}
-	for _, f := range filters {
-		f.Limit = perPage
-		some, err := v.Store.Orders(v.Context(), f)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range some {
-			if !seen[o.OrderKey] {
-				seen[o.OrderKey] = true
-				all = append(all, o)
-			}
-		}
-	}
-	return all, nil
 }

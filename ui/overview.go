@@ -30,8 +30,10 @@ type shopToday struct {
 	Complete  *moment // every change before it was compared; nil: none was
 	Compared  *moment // when the last comparison began
 	Balanced  bool    // it read all sides whole, and they add up
+	Run       int64   // the last comparison
 	Healed    int64   // gaps of today that are closed
 	Money     int     // currencies
+	Old       bool    // its figures are being made anew
 	Left      string  // what does not add up
 	HasOrders bool
 }
@@ -124,7 +126,7 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 		return t, err
 	}
 	c := v.clock(shop)
-	b, err := v.today(v.Context(), name, c.midnight())
+	b, old, err := v.today(v.Context(), name, c.midnight())
 	if err != nil {
 		return t, err
 	}
@@ -136,8 +138,9 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 		return t, err
 	}
 	if compared.At != nil {
-		t.Compared, t.Balanced = c.at(*compared.At), compared.Balanced
+		t.Compared, t.Balanced, t.Run = c.at(*compared.At), compared.Balanced, compared.Run
 	}
+	t.Old = old
 	t.Complete = c.at(shop.CompleteThrough)
 	t.judge(b)
 	t.equate(b)

@@ -36,6 +36,7 @@ var pageRoutes = []pageRoute{
 	{"GET", "/events", "viewer", eventsPage},
 	{"GET", "/events/:id", "viewer", eventPage},
 	{"GET", "/runs", "viewer", runsPage},
+	{"GET", "/runs/:id", "viewer", runPage},
 	{"POST", "/runs", "operator", startRunNow},
 	{"GET", "/reports", "viewer", reportsPage},
 	{"GET", "/reports/:day", "viewer", reportPage},

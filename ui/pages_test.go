@@ -98,6 +98,12 @@ func (s *site) fill() {
 		r.State, r.Note, r.Done, r.Data = state, hostile, 4, json.RawMessage(`{}`)
 		require.NoError(s, s.store.SaveRun(ctx, r))
 	}
+	poll := &store.Run{Shop: "acme", Kind: store.RunPoll, By: "ann"}
+	require.NoError(s, s.store.BeginRun(ctx, poll))
+	poll.State, poll.Data = store.RunDone, json.RawMessage(`{"seen":3,"fetched":2,"lost":1,"young":0}`)
+	require.NoError(s, s.store.SaveRun(ctx, poll))
+	_, err = s.store.FoundGaps(ctx, "poll", store.Fault{Gap: store.Gap{Shop: "acme", OrderID: 30, ERP: "books", Kind: store.GapStale, FoundBy: "poll", RunID: poll.ID}})
+	require.NoError(s, err)
 	require.NoError(s, s.store.SaveReport(ctx, &store.Report{Shop: "acme", Day: "2026-11-22", Balanced: false, Content: json.RawMessage(`{}`)}))
 	require.NoError(s, s.store.SaveReport(ctx, &store.Report{Shop: "acme", Day: "2026-11-21", Balanced: true, Content: json.RawMessage(`{}`)}))
 	require.NoError(s, s.store.Subscribed(ctx, "acme", []store.SubscriptionChange{{Topic: "orders/create", Change: "created", Detail: hostile}}, ""))
@@ -112,10 +118,11 @@ var visits = []struct{ template, path string }{
 	{"replay", "/replay?gap=1&gap=10"}, {"replay", "/replay?order=acme/666"}, {"replay", "/replay?" + strings.Repeat("gap=1&", 30)},
 	{"ignore", "/ignore?gap=10&gap=1"},
 	{"orders", "/orders"}, {"orders", "/orders?state=moving"}, {"orders", "/orders?state=parked&shop=acme"}, {"orders", "/orders?q=" + url.QueryEscape("no "+hostile)}, {"orders", "/orders?state=excluded"},
-	{"order", "/orders/acme/666"}, {"order", "/orders/acme/1?all=yes"}, {"order", "/orders/acme/40"},
+	{"order", "/orders/acme/666"}, {"order", "/orders/acme/1?all=yes"}, {"order", "/orders/acme/40"}, {"order", "/orders/acme/1?erp=ask"},
 	{"events", "/events"}, {"events", "/events?topic=orders/create&shop=beta"}, {"events", "/events?topic=orders/delete"},
 	{"event", "/events/1"}, {"event", "/events/63"},
 	{"runs", "/runs"}, {"runs", "/runs?kind=reconcile&shop=acme"}, {"runs", "/runs?kind=backfill"},
+	{"run", "/runs/1"}, {"run", "/runs/2"}, {"run", "/runs/3"}, {"run", "/runs/4"}, {"run", "/runs/5"}, {"gaps", "/gaps?state=all&run=5"},
 	{"reports", "/reports"}, {"reports", "/reports?shop=beta"},
 	{"report", "/reports/2026-11-22?shop=acme"}, {"report", "/reports/2026-11-20"}, {"report", "/reports/2026-12-24"},
 	{"health", "/health"},
@@ -281,13 +288,13 @@ func TestHostileAddressesBreakNoPage(t *testing.T) {
 	s := newPages(t)
 	long := strings.Repeat("x", 5000)
 	for _, query := range []string{"state=", "kind=lost", "shop='%20OR%201=1", "before=-1", "before=x", "before=99999999999999999999", "q=%00%ff%fe", "q=" + long, "q=%25", "topic=<script>", "did=x&n=1", "did=replayed&n=<script>", "n=1&did=replayed&n=-5", "all=%F0%9F%92%A9", "order=%00", "when=" + long + "&order=%231"} {
-		for _, path := range []string{"/", "/gaps", "/gaps/1", "/orders", "/orders/acme/1", "/events", "/events/1", "/runs", "/reports", "/reports/2026-11-22", "/health", "/settings"} {
+		for _, path := range []string{"/", "/gaps", "/gaps/1", "/orders", "/orders/acme/1", "/events", "/events/1", "/runs", "/runs/1", "/reports", "/reports/2026-11-22", "/health", "/settings"} {
 			a := s.html("GET", path+"?"+query, "")
 			require.Contains(t, []int{200, 303, 422}, a.status, "%s?%.50s: %.200s", path, query, a.body)
 			require.NotContains(t, a.body, "<script>")
 		}
 	}
-	for _, path := range []string{"/gaps/x", "/gaps/-1", "/gaps/99999999999999999999", "/events/x", "/orders/acme/x", "/orders/%3Cscript%3E/1", "/reports/yesterday", "/reports/2026-02-30", "/reports/2026-11-22.exe", "/reports/2026-11-20.csv", "/static/nothing.css", "/static/../server.go"} {
+	for _, path := range []string{"/gaps/x", "/gaps/-1", "/gaps/99999999999999999999", "/runs/x", "/runs/999", "/events/x", "/orders/acme/x", "/orders/%3Cscript%3E/1", "/reports/yesterday", "/reports/2026-02-30", "/reports/2026-11-22.exe", "/reports/2026-11-20.csv", "/static/nothing.css", "/static/../server.go"} {
 		require.Equal(t, http.StatusNotFound, s.html("GET", path, "").status, path)
 	}
 }

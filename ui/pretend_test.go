@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,7 @@ import (
 type asked struct {
 	neutral     json.RawMessage
 	documents   []Document
+	failing     error // of Documents
 	trial       Trial
 	when        string
 	report      report.Report
@@ -30,7 +32,7 @@ func (a *actions) Neutral(context.Context, store.OrderKey) (json.RawMessage, err
 
 // Documents tells the documents of the test.
 func (a *actions) Documents(context.Context, store.OrderKey) ([]Document, error) {
-	return a.documents, a.err
+	return a.documents, errors.Join(a.err, a.failing)
 }
 
 // TryRule notes the condition.

@@ -3,6 +3,7 @@ package ui
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -32,6 +33,7 @@ type runsBody struct {
 
 type runRow struct {
 	ID          int64
+	Path        string
 	What, Shop  string
 	Window      string
 	By          string
@@ -68,7 +70,7 @@ func runsPage(v *visit) (view, error) {
 }
 
 func (v *visit) runRow(r store.Run, c clock) runRow {
-	row := runRow{ID: r.ID, What: cmp.Or(kindsTold[r.Kind], r.Kind), Shop: r.Shop, By: report.WayText(r.By), Badge: runStates[r.State], Note: short(r.Note, 400),
+	row := runRow{ID: r.ID, Path: fmt.Sprintf("/runs/%d", r.ID), What: cmp.Or(kindsTold[r.Kind], r.Kind), Shop: r.Shop, By: report.WayText(r.By), Badge: runStates[r.State], Note: short(r.Note, 400),
 		Done: r.Done, Total: r.Total, Found: r.Found, Started: c.at(r.StartedAt)}
 	if from, to := c.at(r.From), c.at(r.To); from != nil && to != nil {
 		row.Window = from.Text + " to " + to.Text

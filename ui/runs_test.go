@@ -110,7 +110,7 @@ func TestTheLastReconciliationIsTheLeastGoodOfAllShops(t *testing.T) {
 	s.ran("acme", store.RunReconcile, store.RunDone, balanced)
 	require.NoError(t, s.store.Complete(t.Context(), "acme", epoch.Add(-time.Hour), epoch))
 	require.Nil(t, last()["at"], "one shop was never compared")
-	require.Equal(t, map[string]any{"at": "2026-11-23T09:00:00Z", "complete_through": "2026-11-23T09:00:00Z", "balanced": true}, last()["shops"].(map[string]any)["acme"])
+	require.Equal(t, map[string]any{"at": "2026-11-23T09:00:00Z", "complete_through": "2026-11-23T09:00:00Z", "balanced": true, "run": 1.0}, last()["shops"].(map[string]any)["acme"])
 
 	s.ran("beta", store.RunDeep, store.RunDone, balanced)
 	require.NoError(t, s.store.Complete(t.Context(), "beta", epoch.Add(-time.Hour), epoch.Add(-time.Minute)))

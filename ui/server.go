@@ -59,7 +59,7 @@ type Server struct {
 
 // New returns a server for o.
 func New(o Options) *Server {
-	s := &Server{Options: o, streams: newStreams()}
+	s := &Server{Options: o, streams: newStreams(), balances: balances{kept: map[string]keptBalance{}, wanted: make(chan struct{}, 1)}}
 	if s.Now == nil {
 		s.Now = time.Now
 	}

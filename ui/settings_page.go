@@ -104,7 +104,7 @@ func (v *visit) tryOut() (tryOut, error) {
 		t.Wrong = "Name an order to try it on, such as #1001."
 		return t, nil
 	}
-	found, err := v.searchOrders(t.Order)
+	found, err := v.search(v.Context(), t.Order, "", perPage, v.seesPeople())
 	if err != nil {
 		return t, err
 	}

@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -20,23 +22,29 @@ import (
 const mostTime = 50 * time.Millisecond
 
 // BenchmarkPages asks for every page of a store with a million orders of the
-// last 400 days and three million messages.
+// last 400 days and three million messages, an hour before the shop's midnight.
 func BenchmarkPages(b *testing.B) {
 	s := &site{TB: b, actions: &actions{}, tokens: map[string]string{}}
 	path := filepath.Join(b.TempDir(), "gapless.db")
 	s.store = openAt(b, path)
-	require.NoError(b, s.store.InTimezone(b.Context(), "acme", "America/New_York"))
+	require.NoError(b, s.store.InTimezone(b.Context(), "acme", "Pacific/Kiritimati"))
 	require.NoError(b, s.store.Close())
 	crowd(b, path)
 	s.store = openAt(b, path)
 	defer s.store.Close()
-	require.NoError(b, s.store.ApplyIntake(b.Context(), store.Intake{At: epoch, Through: 3_000_000, Orders: []store.Wanted{{ERP: "books", Order: store.Order{
+	require.NoError(b, s.store.ApplyIntake(b.Context(), store.Intake{At: epoch, Through: 3_000_000, Orders: []store.Wanted{{ERP: "books", Customer: []string{"Ann Lee"}, Order: store.Order{
 		OrderKey: store.OrderKey{Shop: "acme", ID: 500_000}, Name: "#500000", Version: "v2", Currency: "EUR", Total: "1.00", CreatedAt: epoch, UpdatedAt: epoch, Content: []byte(`{}`),
 	}}}}))
 	s.ui = New(Options{Store: s.store, Actions: s.actions, Shops: []string{"acme"}, Open: true, Now: func() time.Time { return epoch }})
+	warm, stop := context.WithCancel(b.Context())
+	defer stop()
+	go s.ui.KeepWarm(warm)
+	for s.ui.balances.state().kept["acme"].midnight.IsZero() {
+		runtime.Gosched()
+	}
 	for _, path := range []string{
-		"/", "/gaps", "/gaps?state=closed", "/gaps/5", "/orders", "/orders?state=delivered", "/orders?state=parked", "/orders?state=moving", "/orders?q=%23999999", "/orders?q=SO-12345",
-		"/orders/acme/500000", "/events", "/events?topic=orders/paid", "/events/1500000", "/runs", "/reports", "/health", "/settings",
+		"/", "/gaps", "/gaps?state=closed", "/gaps/5", "/orders", "/orders?state=delivered", "/orders?state=parked", "/orders?state=moving", "/orders?q=%23999999", "/orders?q=SO-12345", "/orders?q=ann+lee",
+		"/orders/acme/500000", "/events", "/events?topic=orders/paid", "/events/1500000", "/runs", "/runs/5000", "/reports", "/health", "/settings",
 	} {
 		b.Run(path, func(b *testing.B) {
 			var took []time.Duration
@@ -48,6 +56,7 @@ func BenchmarkPages(b *testing.B) {
 				took = append(took, time.Since(begun))
 				require.Less(b, w.Code, 400, path)
 			}
+			b.ReportMetric(float64(took[0].Microseconds())/1000, "ms/first")
 			slices.Sort(took)
 			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/page")
 			b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms/slowest")
@@ -83,6 +92,7 @@ func crowd(t testing.TB, path string) {
 		`INSERT INTO decisions (at, shop, order_id, event_id, step, outcome, detail) SELECT received_at, shop, (id + 2) / 3, id, 'intake', 'newer', '' FROM events`,
 		`INSERT INTO attempts (shop, order_id, erp, token, action, ref, version, body_hash, started_at) SELECT shop, id, 'books', 't', 'deliver', 'acme-' || id, version, 'h', first_seen_at FROM orders`,
 		`INSERT INTO outcomes (attempt_id, result, reason, field, hint, erp_ref, applied, ended_at, duration_us) SELECT id, 'created', '', '', '', 'SO-' || order_id, 1, started_at + 50000, 50000 FROM attempts`,
+		`INSERT INTO customers (token, order_id, shop) SELECT id * 1000003, id, shop FROM orders`,
 		fmt.Sprintf(counting, 20_000) + fmt.Sprintf(`INSERT INTO gaps (shop, order_id, erp, kind, subject, state, about, cause, detail, found_by, run_id, since, first_seen, last_seen, checked_at, healed_by, closed_at, ignored_by, reason, reopened, alerted_at)
 			SELECT 'acme', 1000001 - i * 40, 'books', CASE i %% 3 WHEN 0 THEN 'missing' WHEN 1 THEN 'stale' ELSE 'parked' END, '', CASE WHEN i %% 20 = 0 THEN 'open' ELSE 'closed' END, '', 'erp_lost', 'gone', 'reconcile', 0,
 				%[1]d + i, %[1]d + i, %[1]d + i, 0, CASE WHEN i %% 20 = 0 THEN '' ELSE 'poll' END, CASE WHEN i %% 20 = 0 THEN 0 ELSE %[1]d + i END, '', '', 0, 0 FROM n`, begin),

@@ -33,7 +33,8 @@ type streams struct {
 	pause     time.Duration // after a change, so that the next ones come with it
 }
 
-const mostStreams = 100
+// mostStreams bounds them: each costs some tens of kilobytes.
+const mostStreams = 400
 
 func newStreams() streams {
 	ended := make(chan struct{})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"gapless/erp"
@@ -73,7 +74,10 @@ type incoming struct {
 	Currency    string          `json:"currency"`
 	CancelledAt json.RawMessage `json:"cancelled_at"`
 	Lines       []struct {
-		SKU string `json:"sku"`
+		SKU      string          `json:"sku"`
+		Title    string          `json:"title"`
+		Quantity decimal.Decimal `json:"quantity"`
+		Amount   *erp.Amount     `json:"amount"`
 	} `json:"lines"`
 	Customer struct {
 		FirstName string `json:"first_name"`
@@ -158,9 +162,18 @@ func (e *ERP) enter(r *http.Request, ref string, in incoming) reply {
 		Version: in.Version, Total: *in.Total, Currency: in.Currency, Cancelled: in.cancelled(),
 		IdempotencyKey: r.Header.Get("Idempotency-Key"), At: at,
 	})
+	entry.doc.Lines = in.lines()
 	entry.last = len(e.changes)
 	e.changes = append(e.changes, changeAt{at, entry})
 	return reply{status, jsonHeader(), mustJSON(entry.doc.answer())}
+}
+
+func (in incoming) lines() []erp.FoundLine {
+	var lines []erp.FoundLine
+	for _, l := range in.Lines {
+		lines = append(lines, erp.FoundLine{SKU: l.SKU, Title: l.Title, Quantity: l.Quantity, Amount: l.Amount})
+	}
+	return lines
 }
 
 func (x *entry) apply(w Write) {
@@ -179,10 +192,18 @@ type answer struct {
 	Currency  string     `json:"currency"`
 	Cancelled bool       `json:"cancelled"`
 	UpdatedAt time.Time  `json:"updated_at"`
+
+	Lines []erp.FoundLine `json:"lines,omitempty"` // of a look-up
 }
 
 func (d Document) answer() answer {
-	return answer{d.Ref, d.ID, d.Version, *d.Total, d.Currency, d.Cancelled, d.UpdatedAt}
+	return answer{d.Ref, d.ID, d.Version, *d.Total, d.Currency, d.Cancelled, d.UpdatedAt, nil}
+}
+
+func (d Document) whole() answer {
+	a := d.answer()
+	a.Lines = d.Lines
+	return a
 }
 
 // read answers a look-up, or a list where ref is empty.
@@ -195,7 +216,7 @@ func (e *ERP) read(r *http.Request, ref string) reply {
 	var found []answer
 	for _, entry := range e.docs[ref] {
 		if e.visible(entry) {
-			found = append(found, entry.doc.answer())
+			found = append(found, entry.doc.whole())
 		}
 	}
 	switch len(found) {

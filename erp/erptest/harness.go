@@ -95,6 +95,9 @@ type Harness struct {
 	// them meets each fault once. 0: one.
 	Writes int
 
+	// Lines says that look-ups tell the lines of a document.
+	Lines bool
+
 	// Skip names faults that can't happen to this adapter, each with the reason.
 	Skip map[Fault]string
 

@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(t *testing.T) Harness) {
 		{"cancel what was forgotten", cancelForgotten},
 		{"cancel what never was", cancelNeverCreated},
 		{"look up", lookup},
+		{"lines", lines},
 		{"list", list},
 		{"list stops", listStops},
 		{"totals", totals},

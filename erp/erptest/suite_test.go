@@ -156,6 +156,16 @@ var vices = []struct {
 				return nil, nil
 			}}
 		}},
+	{name: "loses a line", caught: "lines",
+		spoil: func(a erp.Adapter) erp.Adapter {
+			return broken{Adapter: a, lookup: func(ctx context.Context, ref string, t *erp.Transcript) ([]erp.Found, error) {
+				found, err := a.Lookup(ctx, ref, t)
+				for i := range found {
+					found[i].Lines = found[i].Lines[1:]
+				}
+				return found, err
+			}}
+		}},
 	{name: "lists everything", caught: "list",
 		spoil: func(a erp.Adapter) erp.Adapter {
 			return broken{Adapter: a, list: func(ctx context.Context, _ time.Time, yield func(erp.Found) error) error {
@@ -234,5 +244,6 @@ func harness(t *testing.T, noKey bool) erptest.Harness {
 			return found
 		},
 		Refused: func(o *erp.Order) { o.Lines[0].SKU = "NO-SUCH-ARTICLE" },
+		Lines:   true,
 	}
 }

@@ -43,6 +43,7 @@ func New(s Settings, client *http.Client, now func() time.Time) (*Adapter, error
 		{"currency_path", a.s.CurrencyPath, &a.paths.currency},
 		{"cancelled_path", a.s.CancelledPath, &a.paths.cancelled},
 		{"updated_path", a.s.UpdatedPath, &a.paths.updated},
+		{"lines_path", a.s.LinesPath, &a.paths.lines},
 		{"items_path", a.s.ItemsPath, &a.paths.items},
 		{"next_path", a.s.NextPath, &a.paths.next},
 	} {

@@ -20,7 +20,7 @@ import (
 // paths find the parts of a document in an answer.
 type paths struct {
 	ref, id, version, total, currency, cancelled, updated *erp.JQ
-	items, next                                           *erp.JQ
+	lines, items, next                                    *erp.JQ
 }
 
 var errNotJSON = errors.New("the ERP's answer is not JSON; is url the address of its API?")
@@ -57,6 +57,7 @@ func (p paths) documents(v any, ref string) ([]erp.Found, error) {
 		var found []erp.Found
 		for _, item := range items {
 			if f := p.found(item); f.Ref == ref {
+				f.Lines = p.linesIn(item)
 				found = append(found, f)
 			}
 		}
@@ -69,7 +70,37 @@ func (p paths) documents(v any, ref string) ([]erp.Found, error) {
 	if f.Ref != ref || hasError(items) {
 		return nil, errOtherOrder
 	}
+	f.Lines = p.linesIn(items)
 	return []erp.Found{f}, nil
+}
+
+// mostLines bounds the lines that are read of one document.
+const mostLines = 1000
+
+// linesIn are a document's lines; nil where it tells none, or none that can be
+// read: half a document would pass for one that lacks the rest.
+func (p paths) linesIn(v any) []erp.FoundLine {
+	told, err := p.lines.Run(v)
+	list, ok := told.([]any)
+	if err != nil || !ok || len(list) == 0 || len(list) > mostLines {
+		return nil
+	}
+	lines := make([]erp.FoundLine, 0, len(list))
+	for _, item := range list {
+		line, ok := item.(map[string]any)
+		if !ok {
+			return nil
+		}
+		quantity := amount(plain(line["quantity"]))
+		if quantity == nil {
+			return nil
+		}
+		if quantity.IsZero() {
+			continue // all removed or refunded
+		}
+		lines = append(lines, erp.FoundLine{SKU: plain(line["sku"]), Title: plain(line["title"]), Quantity: quantity.Decimal, Amount: amount(plain(line["amount"]))})
+	}
+	return lines
 }
 
 // found reads one document, as far as it can be read.
@@ -98,11 +129,15 @@ func text(p *erp.JQ, v any) string {
 	if err != nil {
 		return ""
 	}
-	switch result.(type) {
+	return plain(result)
+}
+
+func plain(v any) string {
+	switch v.(type) {
 	case nil, []any, map[string]any:
 		return ""
 	}
-	return fmt.Sprint(result)
+	return fmt.Sprint(v)
 }
 
 // amount reads a total; nil where the text is none or absurdly large or fine.

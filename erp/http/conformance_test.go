@@ -84,6 +84,7 @@ func open(t *testing.T, o erptest.Options, s httperp.Settings) erptest.Harness {
 			}
 			return found
 		},
+		Lines:   true,
 		Refused: func(o *erp.Order) { o.Lines[1].SKU = "NO-SUCH-ARTICLE" },
 		Settle:  proxy.Settle,
 		Secrets: []string{token, strings.TrimPrefix(secret, "whsec_"), "key-that-nobody-may-see"},

@@ -42,6 +42,7 @@ type Settings struct {
 	CurrencyPath  string `toml:"currency_path"`  // default ".currency"
 	CancelledPath string `toml:"cancelled_path"` // default ".cancelled_at // .cancelled"; anything but null, false and "" is cancelled
 	UpdatedPath   string `toml:"updated_path"`   // default ".updated_at", RFC 3339
+	LinesPath     string `toml:"lines_path"`     // of one order: its lines, each {sku, title, quantity, amount}; default: those of lines and shipping
 	ItemsPath     string `toml:"items_path"`     // of a list: its documents; default ".orders? // ."
 	NextPath      string `toml:"next_path"`      // of a list: a link or cursor to go on; default ".next"
 
@@ -49,12 +50,15 @@ type Settings struct {
 	Tier    erp.Tier      `toml:"tier"`    // "A" (default), "B" or "C"
 }
 
+// usualLines reads lines that are worded as in the neutral order.
+const usualLines = `[(.lines[]?, .shipping[]?) | {sku, title: (.title // .name // .description), quantity: (.quantity // 1), amount}]`
+
 func (s Settings) withDefaults() Settings {
 	for setting, usual := range map[*string]string{
 		&s.Method: "PUT", &s.OrderPath: "/orders/{ref}", &s.ListPath: "/orders", &s.Body: ".",
 		&s.ReferencePath: ".ref // .reference", &s.IDPath: ".id", &s.VersionPath: ".version",
 		&s.TotalPath: ".total", &s.CurrencyPath: ".currency",
-		&s.CancelledPath: ".cancelled_at // .cancelled", &s.UpdatedPath: ".updated_at",
+		&s.CancelledPath: ".cancelled_at // .cancelled", &s.UpdatedPath: ".updated_at", &s.LinesPath: usualLines,
 		&s.ItemsPath: ".orders? // .", &s.NextPath: ".next", (*string)(&s.Tier): string(erp.TierA),
 	} {
 		if *setting == "" {

@@ -99,7 +99,9 @@ func (e *ERP) Lookup(ctx context.Context, ref string, t *erp.Transcript) ([]erp.
 		return nil, nil
 	}
 	t.Answer(n, 200, line(d), nil)
-	return []erp.Found{d.found()}, nil
+	found := d.found()
+	found.Lines = d.Lines
+	return []erp.Found{found}, nil
 }
 
 // List yields the documents that changed since, in the order of change.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/shopspring/decimal"
+
 	"gapless/erp"
 )
 
@@ -110,7 +112,20 @@ func (e *ERP) write(s step, doc erp.Document) error {
 	return e.ledger.change(doc.Ref, e.now().UTC(), func(d *Document) {
 		d.State = s.to
 		if s.verb != "CONFIRM" {
-			d.Version, d.Total, d.Currency = doc.Version, doc.Order.Total, doc.Order.Currency
+			d.Version, d.Total, d.Currency, d.Lines = doc.Version, doc.Order.Total, doc.Order.Currency, linesOf(doc.Order)
 		}
 	})
+}
+
+func linesOf(o erp.Order) []erp.FoundLine {
+	lines := make([]erp.FoundLine, 0, len(o.Lines)+len(o.Shipping))
+	for _, l := range o.Lines {
+		if l.Quantity != 0 {
+			lines = append(lines, erp.FoundLine{SKU: l.SKU, Title: l.Name(), Quantity: decimal.NewFromInt(l.Quantity), Amount: &l.Amount})
+		}
+	}
+	for _, s := range o.Shipping {
+		lines = append(lines, erp.FoundLine{Title: s.Title, Quantity: decimal.NewFromInt(1), Amount: &s.Amount})
+	}
+	return lines
 }

@@ -35,6 +35,8 @@ type Document struct {
 	CreatedAt time.Time  `json:"created_at"`
 	UpdatedAt time.Time  `json:"updated_at"`
 	Writes    int        `json:"writes"` // how many writes made it what it is
+
+	Lines []erp.FoundLine `json:"lines,omitempty"`
 }
 
 // Live says that the document counts: it is not cancelled.

@@ -46,6 +46,7 @@ func TestConformance(t *testing.T) {
 			},
 			Refused: func(o *erp.Order) { o.Lines[2].SKU = "NO-SUCH-ARTICLE" },
 			Writes:  2,
+			Lines:   true,
 			Skip: map[erptest.Fault]string{
 				erptest.TimeoutLateEffect: "a call within the process does nothing after its caller has gone",
 				erptest.HTML:              "there is no HTTP between the sandbox and its adapter",

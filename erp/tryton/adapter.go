@@ -2,6 +2,7 @@ package tryton
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"gapless/erp"
@@ -23,17 +24,31 @@ func (a *Adapter) Tier() erp.Tier { return erp.TierB }
 // gone. The engine waits that long after an ambiguous call before it looks up.
 func (a *Adapter) Settle() time.Duration { return a.settings.LongestRequest }
 
+// Link is where Tryton's web client shows the sales that bear the reference
+// {ref}: there is one, unless an order was doubled.
+func (a *Adapter) Link() string {
+	const domain = "%5B%5B%22reference%22%2C%22%3D%22%2C%22{ref}%22%5D%5D" // [["reference","=","{ref}"]]
+	return a.settings.URL + "/#" + url.PathEscape(a.settings.Database) + "/model/sale.sale;domain=" + domain
+}
+
 func (a *Adapter) conn(t *erp.Transcript) conn { return conn{a.client, t, new(bool)} }
 
 // Lookup finds the sales that bear the reference.
 func (a *Adapter) Lookup(ctx context.Context, ref string, t *erp.Transcript) ([]erp.Found, error) {
-	rows, err := a.sales(ctx, a.conn(t), ref)
+	c := a.conn(t)
+	rows, err := a.sales(ctx, c, ref)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	lines, err := a.heldLines(ctx, c, rows)
 	if err != nil {
 		return nil, err
 	}
 	var found []erp.Found
 	for _, s := range rows {
-		found = append(found, s.found(a.settings.State))
+		f := s.found(a.settings.State)
+		f.Lines, f.Bare = lines[s.ID], true
+		found = append(found, f)
 	}
 	return found, nil
 }

@@ -192,14 +192,13 @@ func (m mapper) article(i int, l erp.Line) ([]docLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	title := strings.TrimSuffix(l.Title+" - "+l.Variant, " - ")
 	taxes := m.charged(l.Taxes, l.Amount)
-	line := m.line(product, field, title, l.Quantity, l.UnitPrice.Decimal, taxes)
+	line := m.line(product, field, l.Name(), l.Quantity, l.UnitPrice.Decimal, taxes)
 	line.StandIn = standIn
 	if l.Discount.IsZero() {
 		return []docLine{line}, nil
 	}
-	off := m.line(m.settings.Products.Discount, fmt.Sprintf("lines[%d].discount", i), "Discount: "+title, 1, l.Discount.Neg(), taxes)
+	off := m.line(m.settings.Products.Discount, fmt.Sprintf("lines[%d].discount", i), "Discount: "+l.Name(), 1, l.Discount.Neg(), taxes)
 	return []docLine{line, off}, nil
 }
 

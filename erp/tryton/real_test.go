@@ -70,6 +70,7 @@ func conformance(t *testing.T, state string, h erptest.Harness) {
 	require.Equal(t, erp.Created, out.Result, out.Reason)
 
 	h.Adapter, h.Ledger = adapter, books.found
+	h.Lines = true
 	h.Fault, h.Settle = proxy.Fault, proxy.Settle
 	h.Refused = func(o *erp.Order) { o.Lines[1].SKU = "NO-SUCH-ARTICLE" }
 	h.Secrets = []string{server.Password}

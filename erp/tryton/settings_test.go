@@ -3,6 +3,8 @@ package tryton
 import (
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,4 +52,17 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "https://erp.example.com", a.settings.URL)
 	require.Equal(t, 2*time.Minute, a.Settle())
 	require.Equal(t, erp.TierB, a.Tier())
+}
+
+func TestTheLinkLeadsTheWebClientToTheSales(t *testing.T) {
+	a, err := New(good(), http.DefaultClient, time.Now)
+	require.NoError(t, err)
+	_, fragment, _ := strings.Cut(strings.Replace(a.Link(), "{ref}", "acme-1", 1), "#")
+	path, params, _ := strings.Cut(fragment, ";")
+	require.Equal(t, "erp/model/sale.sale", path)
+	name, value, _ := strings.Cut(params, "=")
+	domain, err := url.QueryUnescape(value)
+	require.NoError(t, err)
+	require.Equal(t, `domain [["reference","=","acme-1"]]`, name+" "+domain)
+	require.True(t, strings.HasPrefix(a.Link(), "https://erp.example.com/#"), a.Link())
 }

@@ -17,8 +17,9 @@ export function follow(after) {
       timer = 0;
       stale = false;
       last = Date.now();
-      if (await refresh()) after();
-      if (stale) changed();
+      const { swapped, again } = await refresh();
+      if (swapped) after();
+      if (stale || again) changed();
     }, Math.max(soon, last + pause - Date.now()));
   };
 
@@ -42,12 +43,14 @@ export function follow(after) {
 
 async function refresh() {
   let answer;
+  const here = new URL(location.href);
+  here.searchParams.delete("erp"); // no ERP is asked because something changed elsewhere
   try {
-    answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    answer = await fetch(here, { headers: { Accept: "text/html" } });
   } catch {
-    return false; // the stream says that it is lost
+    return {}; // the stream says that it is lost
   }
-  if (!answer.ok || answer.redirected) return false;
+  if (!answer.ok || answer.redirected) return {};
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   let swapped = false;
   for (const old of document.querySelectorAll("[data-live]")) {
@@ -56,7 +59,7 @@ async function refresh() {
   }
   const nav = document.querySelector("#menu ul"), newNav = next.querySelector("#menu ul");
   if (nav && newNav && nav.innerHTML !== newNav.innerHTML) swap(nav, newNav);
-  return swapped;
+  return { swapped, again: next.querySelector("[data-again]") !== null }; // again: something in it is being made anew
 }
 
 const shown = new WeakMap(); // what a region last came as, before scripts touched it
@@ -81,7 +84,7 @@ function swap(old, fresh) {
 
 // plain leaves out what differs from second to second.
 function plain(html) {
-  return html.replace(/(<[^>]*data-age[^>]*>)[^<]*/g, "$1").replace(/ class="fresh"| hidden="[^"]*"/g, "");
+  return html.replace(/(<[^>]*data-age[^>]*>)[^<]*/g, "$1").replace(/ class="fresh"| hidden="[^"]*"| data-again="[^"]*"/g, "");
 }
 
 function path(e) {

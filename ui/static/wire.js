@@ -5,8 +5,36 @@ export function wire(root) {
   selects(root);
   copies(root);
   filters(root);
+  asks(root);
   theme();
   tick();
+}
+
+const asked = new WeakSet(); // a mark on the link itself would look like a change of its region
+
+// asks fill a region with what an ERP says, which a page does not wait for.
+function asks(root) {
+  for (const link of root.querySelectorAll("a[data-ask]")) {
+    if (asked.has(link)) continue;
+    asked.add(link);
+    const ask = async () => {
+      const region = document.getElementById(link.dataset.ask);
+      region.ariaBusy = "true";
+      try {
+        const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(region.id);
+        if (fresh) region.replaceChildren(...fresh.childNodes);
+      } catch {
+        // what stood there stays
+      }
+      region.ariaBusy = null;
+    };
+    link.addEventListener("click", (e) => {
+      e.preventDefault();
+      ask();
+    });
+    ask();
+  }
 }
 
 // filters apply as soon as one is chosen.
