@@ -20,7 +20,7 @@ type readers struct {
 
 // QueryContext runs a query, by its prepared statement.
 func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	statement, err := r.statement(ctx, query)
+	statement, err := r.statement(ctx, query) //nolint:sqlclosecheck // it is kept
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (r *readers) QueryContext(ctx context.Context, query string, args ...any) (
 
 // QueryRowContext runs a query for one row, by its prepared statement.
 func (r *readers) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	statement, err := r.statement(ctx, query)
+	statement, err := r.statement(ctx, query) //nolint:sqlclosecheck // it is kept
 	if statement == nil || err != nil {
 		return r.DB.QueryRowContext(ctx, query, args...) // which tells of the error
 	}
@@ -54,7 +54,7 @@ func (r *readers) statement(ctx context.Context, query string) (*sql.Stmt, error
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first := r.prepared[query]; first != nil {
-		statement.Close() //nolint:errcheck // somebody else was quicker
+		statement.Close() //nolint:sqlclosecheck // somebody else was quicker
 		return first, nil
 	}
 	r.prepared[query] = statement
@@ -66,7 +66,7 @@ func (r *readers) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, statement := range r.prepared {
-		statement.Close() //nolint:errcheck // the connections close with them
+		statement.Close()
 	}
 	return r.DB.Close()
 }
