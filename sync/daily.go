@@ -205,11 +205,26 @@ func (e *Engine) amended(ctx context.Context, frozen store.Report) (report.Repor
 		case was.State != g.State && g.State == store.GapClosed:
 			r.Amendments = append(r.Amendments, report.Amendment{At: g.ClosedAt, What: about + " is in order since"})
 		case was.State != g.State && g.State == store.GapIgnored:
-			r.Amendments = append(r.Amendments, report.Amendment{At: e.now(), What: about + " is left as it is, by a person's decision"})
+			at, err := e.ignoredAt(ctx, g.ID)
+			if err != nil {
+				return r, err
+			}
+			r.Amendments = append(r.Amendments, report.Amendment{At: at, What: about + " is left as it is, by a person's decision"})
 		}
 	}
 	slices.SortFunc(r.Amendments, func(a, b report.Amendment) int { return a.At.Compare(b.At) })
 	return r, nil
+}
+
+// ignoredAt is when somebody last said that a gap is to be left as it is.
+func (e *Engine) ignoredAt(ctx context.Context, id int64) (at time.Time, err error) {
+	steps, err := e.store.GapSteps(ctx, id)
+	for _, s := range steps {
+		if s.Step == "ignored" {
+			at = s.At
+		}
+	}
+	return at, err
 }
 
 // reportsDue makes the reports that are due in every shop, of days that were
@@ -234,8 +249,8 @@ func (e *Engine) reportDue(ctx context.Context, shop string, back int) error {
 	}
 	local := e.now().In(zone)
 	midnight := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	if back == 1 && local.Sub(midnight) < e.cfg.Report.At {
-		return nil
+	if back == 1 && local.Sub(midnight) < max(e.cfg.Report.At, e.shops[shop].PollOverlap) {
+		return nil // what Shopify's search does not show yet can't be compared
 	}
 	day := midnight.AddDate(0, 0, -back).Format(time.DateOnly)
 	_, to, err := bounds(day, zone)

@@ -140,6 +140,25 @@ func TestWhatHappensAfterADayIsFrozenIsAnAmendment(t *testing.T) {
 	require.Empty(t, r.Amendments, "a gap of today is no matter of yesterday's")
 }
 
+func TestAnAmendmentTellsWhenAGapWasLeftAsItIs(t *testing.T) {
+	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
+	require.NoError(t, a.engine.Recover(t.Context()))
+	k := a.place()
+	require.True(t, a.shop.Delete(k.ID))
+	a.hear()
+	a.reconcile(true)
+	require.Equal(t, store.GapOrphan, a.gap(k).Kind)
+	a.until(1, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.until(1, 9, 0)
+	ignored := a.Now()
+	require.NoError(t, a.engine.IgnoreGap(t.Context(), a.gap(k).ID, "ann", "settled in cash"))
+	a.until(1, 15, 0)
+	r := a.report("2026-11-23")
+	require.Len(t, r.Amendments, 1)
+	require.Equal(t, ignored, r.Amendments[0].At)
+}
+
 func TestReportsOfDaysThatWereMissedAreCaughtUpWith(t *testing.T) {
 	box := &postbox{}
 	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
