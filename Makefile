@@ -22,10 +22,11 @@ RACE    = $(shell $(C_WORKS) && echo -race)
 .PHONY: test needs check bench sim fuzz build clean
 
 # Two packages at a time: some start a Tryton or a whole appliance, and would
-# starve one another. The tests that need a Tryton install it themselves.
+# starve one another. The longest begins first. The tests that need a Tryton
+# install it themselves.
 test: needs
 	$(GO) vet ./...
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -vet=off -timeout 40m -p 2 ./...
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -vet=off -timeout 40m -p 2 ./sync ./...
 
 # Installs with apt what is missing, as root or with sudo. Where that is not
 # possible, CI fails; elsewhere it says what will not be tested.

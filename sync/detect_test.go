@@ -16,6 +16,7 @@ import (
 // how long until the ERP has been seen to hold the order, at default settings and
 // on a simulated clock: the figures are in docs/benchmarks.md.
 func TestALostWebhookIsAGapWithinAMinuteAndMendedTenSecondsLater(t *testing.T) {
+	t.Parallel()
 	a := build(t, setup{})
 	shop := a.engine.shops["acme"]
 	shop.Poll = PollPace{Active: 10 * time.Second, Idle: 10 * time.Minute, Grace: 15 * time.Second}

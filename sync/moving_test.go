@@ -125,6 +125,7 @@ func countCalls(calls []string, prefix string) (n int) {
 
 // Where very much looks wrong, the ERP is not asked about each.
 func TestThreeHundredFaultsAtOnce(t *testing.T) {
+	t.Parallel()
 	a := build(t, setup{concurrency: 50})
 	var all []store.OrderKey
 	for range 300 {

@@ -99,7 +99,7 @@ func drawMix(r *rand.Rand) mix {
 	for i := range m.process {
 		m.process[i].p /= 50 // a world has hundreds of steps
 	}
-	for range r.IntN(4) {
+	for range r.IntN(6) {
 		m.aims = append(m.aims, aim{
 			pair: pair{one(r, processTroubles).name, one(r, simSteps)}, after: r.IntN(2) > 0,
 			from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),

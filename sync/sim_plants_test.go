@@ -306,7 +306,7 @@ var plants = []plant{
 		"a gap closes before the change that it is about was fetched",
 	},
 	{
-		"gaps are verified while a fetch is to come", "store/gaps.go",
+		"gaps are verified while a fetch is to come", "store/gap_list.go",
 		"\t\t\t\tAND NOT EXISTS (SELECT 1 FROM refetches f WHERE f.shop = g.shop AND f.order_id = g.order_id))\n",
 		")\n",
 		"the ERP is asked for nothing, and Shopify too",

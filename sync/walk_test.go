@@ -26,6 +26,7 @@ func TestOneOrderReachesTheERP(t *testing.T) {
 // What webhooks lost, a poll finds. The clock runs fast, so that the waits that
 // faults ask for are short.
 func TestThousandsOfOrdersWithEveryFault(t *testing.T) {
+	t.Parallel()
 	orders := 2000
 	if testing.Short() {
 		orders = 100
