@@ -160,7 +160,7 @@ func (s *Store) connect(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	db, err := sql.Open("sqlite", "file:"+escapePath(o.Path)+"?mode=ro"+
-		"&_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-4000)")
+		"&_pragma=busy_timeout(10000)&_pragma=query_only(1)&_pragma=cache_size(-1000)")
 	if err != nil {
 		return err
 	}
