@@ -120,15 +120,17 @@ func findBy(t *tx, k OrderKey, tokens []int64) error {
 			}
 		}
 	}
-	for _, token := range tokens {
-		if !slices.Contains(kept, token) {
-			if err := t.exec(`INSERT INTO customers (token, order_id, shop) VALUES ($1, $2, $3)`, token, k.ID, k.Shop); err != nil {
-				return err
-			}
+	fresh := slices.DeleteFunc(slices.Clone(tokens), func(token int64) bool { return slices.Contains(kept, token) })
+	return batches(fresh, func(part []int64) error {
+		var args []any
+		for _, token := range part {
+			args = append(args, token, k.ID, k.Shop)
 		}
-	}
-	return nil
+		return t.exec(insertCustomers[len(part)], args...)
+	})
 }
+
+var insertCustomers = forRows(`INSERT INTO customers (token, order_id, shop) VALUES `, `(?, ?, ?)`, ``)
 
 // tokensOf are those that an order is found by now. Most orders are new, which is
 // told quickly.
