@@ -21,6 +21,7 @@ CREATE TABLE offers (
 CREATE INDEX offers_open  ON offers (erp, seq) WHERE state = 'open';
 CREATE INDEX offers_ref   ON offers (erp, ref, seq);
 CREATE INDEX offers_taken ON offers (erp, answered_at, seq) WHERE state = 'taken';
+CREATE INDEX offers_refused ON offers (answered_at) WHERE state = 'refused';
 CREATE INDEX offers_order ON offers (shop, order_id);
 
 -- The document while it is on offer, and the ERP's words where it was refused; packed, and
