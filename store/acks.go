@@ -54,7 +54,7 @@ func (s *Store) acknowledge(t *tx, erp string, a Ack) (newer bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	o, err := scanOffer(t.queryRow(`SELECT `+offerColumns+` FROM offers f WHERE f.erp = $1 AND f.ref = $2 AND f.label = $3`, erp, a.Ref, a.Label).Scan)
+	o, err := scanOffer(t.queryRow(`SELECT `+offerColumns+` FROM offers v WHERE v.erp = $1 AND v.ref = $2 AND v.label = $3`, erp, a.Ref, a.Label).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, ErrNotAVersion
 	}
@@ -110,6 +110,6 @@ func (s *Store) answered(t *tx, o Offer) error {
 	return t.exec(`UPDATE deliveries SET next_at = $1, verify = 1, tries = 0, changed_at = $1,
 			state = CASE WHEN state = 'parked' THEN 'due' ELSE state END, since = CASE WHEN state = 'parked' THEN $1 ELSE since END
 		WHERE shop = $2 AND order_id = $3 AND erp = $4 AND (state IN ('due', 'unknown')
-			OR state = 'parked' AND EXISTS (SELECT 1 FROM offers f WHERE f.seq = $5 AND f.state = 'taken'))`,
+			OR state = 'parked' AND EXISTS (SELECT 1 FROM offers v WHERE v.seq = $5 AND v.state = 'taken'))`,
 		micros(s.now()), o.Order.Shop, o.Order.ID, o.ERP, o.Seq)
 }

@@ -200,9 +200,9 @@ const (
 		WHERE x.attempt_id <= ` + lastAttempt + ` AND a.started_at < $1
 		ORDER BY x.attempt_id LIMIT $2)`
 	forgetRefusals = `DELETE FROM offer_bodies WHERE seq IN (
-		SELECT f.seq FROM offers f JOIN offer_bodies b ON b.seq = f.seq
-		WHERE f.state = 'refused' AND f.answered_at < $1
-		ORDER BY f.answered_at LIMIT $2)`
+		SELECT v.seq FROM offers v JOIN offer_bodies b ON b.seq = v.seq
+		WHERE v.state = 'refused' AND v.answered_at < $1
+		ORDER BY v.answered_at LIMIT $2)`
 )
 
 // ForgetBodies removes bodies, transcripts and refusals older than before, a bounded

@@ -41,7 +41,7 @@ type Offer struct {
 	Field      string
 }
 
-const offerColumns = `f.seq, f.erp, f.ref, f.shop, f.order_id, f.version, f.label, f.hash, f.cancelled, f.state, f.offered_at, f.answered_at, f.erp_ref, f.total, f.currency`
+const offerColumns = `v.seq, v.erp, v.ref, v.shop, v.order_id, v.version, v.label, v.hash, v.cancelled, v.state, v.offered_at, v.answered_at, v.erp_ref, v.total, v.currency`
 
 func scanOffer(scan func(...any) error, more ...any) (Offer, error) {
 	var o Offer
@@ -83,7 +83,7 @@ func moment(version string) string {
 }
 
 func newestOffer(t *tx, erp, ref string) (Offer, error) {
-	return scanOffer(t.queryRow(`SELECT `+offerColumns+` FROM offers f WHERE f.erp = $1 AND f.ref = $2 ORDER BY f.seq DESC LIMIT 1`, erp, ref).Scan)
+	return scanOffer(t.queryRow(`SELECT `+offerColumns+` FROM offers v WHERE v.erp = $1 AND v.ref = $2 ORDER BY v.seq DESC LIMIT 1`, erp, ref).Scan)
 }
 
 // namesNobody refuses what was mapped before its order was redacted.
@@ -139,7 +139,7 @@ func offerAnew(t *tx, k DeliveryKey) error {
 // takeBackOffers turns what is on offer of an order that is to stay out of its
 // ERP into its cancellation: it may have been fetched.
 func (s *Store) takeBackOffers(t *tx, k DeliveryKey) error {
-	o, err := scanOffer(t.queryRow(`SELECT `+offerColumns+` FROM offers f WHERE f.shop = $1 AND f.order_id = $2 AND f.erp = $3 AND f.state = 'open'`, k.Shop, k.ID, k.ERP).Scan)
+	o, err := scanOffer(t.queryRow(`SELECT `+offerColumns+` FROM offers v WHERE v.shop = $1 AND v.order_id = $2 AND v.erp = $3 AND v.state = 'open'`, k.Shop, k.ID, k.ERP).Scan)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && o.Cancelled {
 		return nil
 	}
@@ -170,13 +170,13 @@ func forgetOffers(t *tx, k OrderKey, now time.Time) error {
 
 // onOffer says that a delivery waits for an ERP that has not answered its offer:
 // what is new of its order need not wait.
-const onOffer = `EXISTS (SELECT 1 FROM offers f WHERE f.shop = deliveries.shop AND f.order_id = deliveries.order_id AND f.erp = deliveries.erp AND f.state = 'open')`
+const onOffer = `EXISTS (SELECT 1 FROM offers v WHERE v.shop = deliveries.shop AND v.order_id = deliveries.order_id AND v.erp = deliveries.erp AND v.state = 'open')`
 
 // NewestOffer is the last offer of a reference, or ErrNotFound.
 func (s *Store) NewestOffer(ctx context.Context, erp, ref string) (Offer, error) {
 	var words []byte
-	o, err := scanOffer(s.readers.QueryRowContext(ctx, `SELECT `+offerColumns+`, CASE WHEN f.state = 'refused' THEN b.body END
-		FROM offers f LEFT JOIN offer_bodies b ON b.seq = f.seq WHERE f.erp = $1 AND f.ref = $2 ORDER BY f.seq DESC LIMIT 1`, erp, ref).Scan, &words)
+	o, err := scanOffer(s.readers.QueryRowContext(ctx, `SELECT `+offerColumns+`, CASE WHEN v.state = 'refused' THEN b.body END
+		FROM offers v LEFT JOIN offer_bodies b ON b.seq = v.seq WHERE v.erp = $1 AND v.ref = $2 ORDER BY v.seq DESC LIMIT 1`, erp, ref).Scan, &words)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, fmt.Errorf("an offer of %s: %w", ref, ErrNotFound)
 	}
@@ -200,8 +200,8 @@ type refusal struct{ Reason, Field string }
 // its documents. One that can't be unpacked is left out: it must not keep the
 // others waiting.
 func (s *Store) Offers(ctx context.Context, erp string, after int64, limit int) ([]Offer, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT `+offerColumns+`, b.body FROM offers f JOIN offer_bodies b ON b.seq = f.seq
-		WHERE f.erp = $1 AND f.state = 'open' AND f.seq > $2 ORDER BY f.seq LIMIT $3`, erp, after, limit)
+	rows, err := s.readers.QueryContext(ctx, `SELECT `+offerColumns+`, b.body FROM offers v JOIN offer_bodies b ON b.seq = v.seq
+		WHERE v.erp = $1 AND v.state = 'open' AND v.seq > $2 ORDER BY v.seq LIMIT $3`, erp, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list what is on offer: %w", err)
 	}
@@ -225,8 +225,8 @@ func (s *Store) Offers(ctx context.Context, erp string, after int64, limit int) 
 // TakenOffer is what the ERP acknowledged last of a reference, or ErrNotFound. A
 // late answer to an older version says nothing of the newer.
 func (s *Store) TakenOffer(ctx context.Context, erp, ref string) (Offer, error) {
-	o, err := scanOffer(s.readers.QueryRowContext(ctx, `SELECT `+offerColumns+` FROM offers f
-		WHERE f.erp = $1 AND f.ref = $2 AND f.state = 'taken' ORDER BY f.seq DESC LIMIT 1`, erp, ref).Scan)
+	o, err := scanOffer(s.readers.QueryRowContext(ctx, `SELECT `+offerColumns+` FROM offers v
+		WHERE v.erp = $1 AND v.ref = $2 AND v.state = 'taken' ORDER BY v.seq DESC LIMIT 1`, erp, ref).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, fmt.Errorf("%s in %s: %w", ref, erp, ErrNotFound)
 	}
@@ -259,10 +259,10 @@ func (s *Store) TakenOffers(ctx context.Context, erp string, since time.Time, yi
 }
 
 func (s *Store) takenOffers(ctx context.Context, erp string, at, seq int64) (page []Offer, err error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT `+offerColumns+` FROM offers f
-		WHERE f.erp = $1 AND f.state = 'taken' AND (f.answered_at, f.seq) > ($2, $3)
-			AND NOT EXISTS (SELECT 1 FROM offers l WHERE l.erp = f.erp AND l.ref = f.ref AND l.seq > f.seq AND l.state = 'taken')
-		ORDER BY f.answered_at, f.seq LIMIT $4`, erp, at, seq, takenPage)
+	rows, err := s.readers.QueryContext(ctx, `SELECT `+offerColumns+` FROM offers v
+		WHERE v.erp = $1 AND v.state = 'taken' AND (v.answered_at, v.seq) > ($2, $3)
+			AND NOT EXISTS (SELECT 1 FROM offers l WHERE l.erp = v.erp AND l.ref = v.ref AND l.seq > v.seq AND l.state = 'taken')
+		ORDER BY v.answered_at, v.seq LIMIT $4`, erp, at, seq, takenPage)
 	if err != nil {
 		return nil, err
 	}

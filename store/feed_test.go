@@ -22,7 +22,7 @@ func offered(t *testing.T, s *Store, o Offer) Offer {
 	return stands
 }
 
-// open offers, by label.
+// onOfferNow lists what is on offer after a cursor.
 func onOfferNow(t *testing.T, s *Store, after int64) (labels []string) {
 	t.Helper()
 	offers, err := s.Offers(t.Context(), "books", after, 100)
