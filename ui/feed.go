@@ -81,6 +81,13 @@ func (s *Server) listOffers(ctx context.Context, in *offersIn) (*offersOut, erro
 	if err != nil {
 		return nil, err
 	}
+	if wait > 0 {
+		leave, err := s.stay(in, wait)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+	}
 	changes, cancel := s.Store.Watch(store.Offers)
 	defer cancel()
 	ctx, end := context.WithTimeout(ctx, wait)
@@ -100,7 +107,7 @@ func (s *Server) listOffers(ctx context.Context, in *offersIn) (*offersOut, erro
 	}
 }
 
-// readFeed reads what a client asks for, and makes room for its wait.
+// readFeed reads what a client asks for.
 func (s *Server) readFeed(in *offersIn) (wait time.Duration, after int64, err error) {
 	if err := s.pulls(in.ERP); err != nil {
 		return 0, 0, err
@@ -111,15 +118,21 @@ func (s *Server) readFeed(in *offersIn) (wait time.Duration, after int64, err er
 	if after, err = readFeedCursor(in.Cursor); err != nil {
 		return 0, 0, huma.Error422UnprocessableEntity("cursor is not one of ours; leave it out to start anew")
 	}
-	if wait == 0 {
-		return 0, after, nil
-	}
+	return wait, after, nil
+}
+
+// stay makes room for a client that waits, which is one of those that listen.
+func (s *Server) stay(in *offersIn, wait time.Duration) (leave func(), err error) {
 	connection := http.NewResponseController(in.writer)
-	err = errors.Join(connection.SetReadDeadline(time.Time{}), connection.SetWriteDeadline(time.Now().Add(wait+s.streams.patience)))
-	if err != nil {
-		err = s.failed("the connection can't be kept open", err)
+	if err := errors.Join(connection.SetReadDeadline(time.Time{}), connection.SetWriteDeadline(time.Now().Add(wait+s.streams.patience))); err != nil {
+		return nil, s.failed("the connection can't be kept open", err)
 	}
-	return wait, after, err
+	select {
+	case s.streams.places <- struct{}{}:
+		return func() { <-s.streams.places }, nil
+	default:
+		return nil, huma.Error503ServiceUnavailable(fmt.Sprintf("%d clients listen already; try again later, or without wait", mostStreams))
+	}
 }
 
 // pulls says that there is no such feed, where there is none.
