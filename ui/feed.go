@@ -69,7 +69,8 @@ type Offers struct {
 // Offer is one order on offer.
 type Offer struct {
 	Ref       string          `json:"ref" doc:"the reference that the ERP's document is to carry, as a unique key"`
-	Version   string          `json:"version" doc:"to acknowledge; versions of an order compare as texts, the newer is the greater"`
+	Version   string          `json:"version" doc:"to acknowledge"`
+	Seq       int64           `json:"seq" doc:"grows with each offer: of two of one reference, the greater is the newer"`
 	Cancelled bool            `json:"cancelled" doc:"no live document is to remain"`
 	Order     json.RawMessage `json:"order" doc:"as the mapping of this ERP makes it"`
 }
@@ -183,7 +184,7 @@ func (s *Server) offers(ctx context.Context, in *offersIn, after int64) (*offers
 	out := &offersOut{Status: http.StatusOK, Cache: "private, no-cache", Body: Offers{Orders: []Offer{}, Cursor: in.Cursor}}
 	var seqs strings.Builder
 	for _, o := range offers {
-		out.Body.Orders = append(out.Body.Orders, Offer{o.Ref, o.Label, o.Cancelled, o.Body})
+		out.Body.Orders = append(out.Body.Orders, Offer{o.Ref, o.Label, o.Seq, o.Cancelled, o.Body})
 		out.Body.Cursor = feedCursor(o.Seq)
 		fmt.Fprintln(&seqs, o.Seq)
 	}

@@ -19,8 +19,8 @@
 // Tier: A, if the script keeps to two rules. It writes an order under its
 // reference, which is unique in the ERP, so that an order which is offered twice,
 // or fetched by two scripts at once, meets its own document; and it never puts an
-// older version in the place of a newer one (versions of an order compare as
-// texts). Gapless can't see whether it does.
+// older offer in the place of a newer one, which the number seq of each tells:
+// with one script at a time that comes by itself. Gapless can't see whether it does.
 //
 // What this proves: look-up and list repeat what the ERP acknowledged, so the
 // comparison shows whether each of Shopify's orders was taken, at which version,
