@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -121,7 +122,9 @@ func TestAnOrderThatTheERPRefusesIsParkedWithItsWordsButNobodysName(t *testing.T
 	require.Contains(t, order.Field, "lines[0].sku")
 	require.NotEmpty(t, order.Hint)
 	for _, name := range w.people() {
-		require.NotContains(t, order.Reason, name)
+		if utf8.RuneCountInString(name) > 2 { // shorter ones are not taken out of any text: they would hit everything
+			require.NotContains(t, order.Reason, name)
+		}
 	}
 
 	w.erp.Know()
@@ -211,8 +214,7 @@ func TestTheComparisonGoesByWhatTheERPAcknowledged(t *testing.T) {
 	w.eventually(w.noGaps)
 }
 
-// An order that a rule takes out after it was fetched leaves the ERP as a
-// cancellation, and one that was redacted is offered anew without its customer.
+// The puller wrote the order and died: it hears of the cancellation all the same.
 func TestADeletedOrderThatIsOnOfferIsTakenBack(t *testing.T) {
 	w, books := pullWorld(t, setup{})
 	a := w.opened()
