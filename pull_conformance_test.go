@@ -146,7 +146,7 @@ func (d *depot) meet(ctx context.Context, o ui.Offer, f fault) {
 		close(f.met)
 	}
 	if err == nil {
-		d.puller.ack(ctx, ack) //nolint:errcheck // where it is lost, the order is there again
+		d.puller.ack(ctx, ack) // where it is lost, the order is there again
 	}
 }
 

@@ -229,8 +229,9 @@ func TestADeletedOrderThatIsOnOfferIsTakenBack(t *testing.T) {
 	require.NoError(t, w.shop.Flush(t.Context()))
 	w.eventually(func() error {
 		d, err := a.Store.Delivery(t.Context(), store.OrderKey{Shop: shopName, ID: id})
-		if err != nil || d.State != store.StateExcluded {
-			return fmt.Errorf("%s, %v", d.State, err)
+		require.NoError(t, err)
+		if d.State != store.StateExcluded {
+			return fmt.Errorf("it is %s", d.State)
 		}
 		return nil
 	})

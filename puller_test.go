@@ -58,7 +58,7 @@ func troubled(seed uint64) func() trouble {
 func (p *puller) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := p.round(ctx); err != nil {
-			waitFor(ctx, pullerPause) //nolint:errcheck // the loop looks
+			waitFor(ctx, pullerPause)
 		}
 	}
 }
