@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gapless/erp/erptest"
+	"gapless/shopify/shopifytest"
 	"gapless/store"
 	ordersync "gapless/sync"
 	"gapless/ui"
@@ -243,4 +246,36 @@ func TestADeletedOrderThatIsOnOfferIsTakenBack(t *testing.T) {
 		return nil
 	})
 	stop()
+}
+
+// What was mapped before its customer was redacted is on offer no more; the order
+// is, without them.
+func TestOfARedactedCustomerNothingStaysOnOffer(t *testing.T) {
+	w, books := pullWorld(t, setup{})
+	w.opened()
+	id := w.shop.Create()
+	require.NoError(t, w.shop.Flush(t.Context()))
+	p := w.puller(books)
+	var told ui.Offers
+	require.NoError(t, p.ask(t.Context(), http.MethodGet, p.feed+"/orders?wait=60", nil, &told))
+	var order struct {
+		Email    string
+		Customer struct{ ID int64 }
+	}
+	require.NoError(t, json.Unmarshal(w.shop.REST(id), &order))
+	require.NotEmpty(t, order.Email)
+	require.Contains(t, string(told.Orders[0].Order), order.Email)
+	w.shop.Subscribe(shopifytest.Subscription{Topic: "customers/redact", URI: "http://" + w.address + "/webhooks/shopify", FromTOML: true})
+	w.shop.Send("customers/redact", w.shop.CustomersRedact(order.Customer.ID, id))
+	require.NoError(t, w.shop.Flush(t.Context()))
+	w.eventually(func() error {
+		var again ui.Offers
+		require.NoError(t, p.ask(t.Context(), http.MethodGet, p.feed+"/orders?wait=1", nil, &again))
+		if len(again.Orders) == 0 || again.Orders[0].Seq == told.Orders[0].Seq {
+			return errors.New("the order was not offered anew")
+		}
+		require.NotContains(t, string(again.Orders[0].Order), order.Email)
+		require.Equal(t, told.Orders[0].Ref, again.Orders[0].Ref)
+		return nil
+	})
 }
