@@ -17,6 +17,7 @@ import (
 
 	"gapless/erp"
 	httperp "gapless/erp/http"
+	"gapless/erp/pull"
 	"gapless/erp/sandbox"
 	"gapless/erp/tryton"
 	"gapless/shopify"
@@ -29,24 +30,30 @@ import (
 // adapter is made of them.
 var kinds = map[string]struct {
 	settings func() any
-	open     func(settings any, client *http.Client) (erp.Adapter, error)
+	open     func(settings any, client *http.Client, feed pull.Feed) (erp.Adapter, error)
 }{
 	"http": {
 		func() any { return new(httperp.Settings) },
-		func(s any, c *http.Client) (erp.Adapter, error) {
+		func(s any, c *http.Client, _ pull.Feed) (erp.Adapter, error) {
 			return httperp.New(*s.(*httperp.Settings), c, time.Now)
 		},
 	},
 	"tryton": {
 		func() any { return new(tryton.Settings) },
-		func(s any, c *http.Client) (erp.Adapter, error) {
+		func(s any, c *http.Client, _ pull.Feed) (erp.Adapter, error) {
 			return tryton.New(*s.(*tryton.Settings), c, time.Now)
 		},
 	},
 	"sandbox": {
 		func() any { return new(sandbox.Settings) },
-		func(s any, _ *http.Client) (erp.Adapter, error) {
+		func(s any, _ *http.Client, _ pull.Feed) (erp.Adapter, error) {
 			return sandbox.New(*s.(*sandbox.Settings), time.Now, waitFor)
+		},
+	},
+	kindPull: {
+		func() any { return new(pull.Settings) },
+		func(s any, _ *http.Client, f pull.Feed) (erp.Adapter, error) {
+			return pull.New(*s.(*pull.Settings), f, time.Now)
 		},
 	},
 }
@@ -141,7 +148,7 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 		shops = append(shops, s.Name)
 	}
 	a.Server = ui.New(ui.Options{
-		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Metrics: actions{a}.metrics, OIDC: a.oidc,
+		Store: a.Store, Actions: actions{a}, Webhook: door, Shops: shops, Feeds: c.feeds(), Metrics: actions{a}.metrics, OIDC: a.oidc,
 		Version: version, Config: c.Redacted(), Log: log,
 	})
 	return a, nil
@@ -166,7 +173,7 @@ func (a *Appliance) openParts() error {
 			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: e.Concurrency, IdleConnTimeout: 90 * time.Second,
 			DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, TLSHandshakeTimeout: 10 * time.Second,
 		}}
-		adapter, err := kinds[e.Kind].open(e.Settings, client)
+		adapter, err := kinds[e.Kind].open(e.Settings, client, feed{a, e.Name})
 		if err != nil {
 			problems = append(problems, settingProblems(fmt.Sprintf("erps[%d].", i), err)...)
 			continue
@@ -254,11 +261,15 @@ func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
 		})
 	}
 	for _, e := range a.Config.ERPs {
-		c.ERPs = append(c.ERPs, ordersync.ERP{
+		lane := ordersync.ERP{
 			Name: e.Name, Adapter: a.ERPs[e.Name], Concurrency: e.Concurrency, Rate: rate.Limit(e.Rate.PerSecond()),
 			Timeout: requestsPerAttempt * e.Timeout, Longest: e.LongestRequest, RetryFirst: e.Retry.First, RetryMax: e.Retry.Max,
 			Circuit: ordersync.CircuitConfig{Failures: e.Circuit.Failures, Pause: e.Circuit.Pause},
-		})
+		}
+		if e.Kind == kindPull {
+			lane = pulls(lane)
+		}
+		c.ERPs = append(c.ERPs, lane)
 	}
 	return c
 }

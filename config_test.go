@@ -17,6 +17,7 @@ import (
 
 	"gapless/erp"
 	httperp "gapless/erp/http"
+	"gapless/erp/pull"
 	"gapless/erp/sandbox"
 	"gapless/erp/tryton"
 )
@@ -373,12 +374,15 @@ func TestExampleLoadsAndShowsEveryKey(t *testing.T) {
 		"tryton":  func() any { return &tryton.Settings{} },
 		"http":    func() any { return &httperp.Settings{} },
 		"sandbox": func() any { return &sandbox.Settings{} },
+		"pull":    func() any { return &pull.Settings{} },
 	}
 	c, err := LoadConfig("config.example.toml", environ, kinds)
 	noError(t, err)
 	_, err = tryton.New(*c.ERPs[0].Settings.(*tryton.Settings), http.DefaultClient, time.Now)
 	noError(t, err)
 	_, err = httperp.New(*c.ERPs[1].Settings.(*httperp.Settings), http.DefaultClient, time.Now)
+	noError(t, err)
+	_, err = pull.New(*c.ERPs[2].Settings.(*pull.Settings), nil, time.Now)
 	noError(t, err)
 	_, err = erp.CompileRules([]erp.Rule{erp.Rule(c.Rules[0])})
 	noError(t, err)

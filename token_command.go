@@ -14,7 +14,7 @@ type tokenCommand struct {
 
 type tokenAdd struct {
 	Name  string `arg:"" help:"What the token is for."`
-	Scope string `help:"What it may do." enum:"viewer,operator,admin,metrics" default:"viewer"`
+	Scope string `help:"What it may do." enum:"viewer,operator,admin,metrics,feed" default:"viewer"`
 }
 
 // Run makes a token and prints it, this once.

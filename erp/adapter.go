@@ -2,6 +2,8 @@ package erp
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -36,6 +38,16 @@ type Document struct {
 	// Exists says what the caller knows of the ERP: true where a document with
 	// this Ref was seen there, so that the adapter updates and never creates.
 	Exists bool
+}
+
+// Hash tells documents of different content apart, whatever their versions.
+func (d Document) Hash() string {
+	sum := sha256.Sum256(d.Body)
+	hash := hex.EncodeToString(sum[:8])
+	if d.Cancelled {
+		hash += "-cancelled"
+	}
+	return hash
 }
 
 // Found is one document that the ERP holds.
@@ -86,9 +98,11 @@ type Outcome struct {
 	// Reason says in one plain sentence what happened, on Rejected, Retry and
 	// Unknown. It never holds personal data or a secret.
 	Reason string
-	Field  string        // on Rejected: the order's field at fault ("lines[2].sku")
-	Hint   string        // on Rejected: what a person should do
-	After  time.Duration // on Retry: the ERP asked to wait this long; 0 where it did not say
+	Field  string // on Rejected: the order's field at fault ("lines[2].sku")
+	Hint   string // on Rejected: what a person should do
+	// After is, on Retry, how long the ERP asked to wait, 0 where it did not say;
+	// on Unknown, for how long a look-up can tell nothing new.
+	After time.Duration
 	// Lingers says, on Retry, that the request reached the ERP and may still
 	// take effect: sending this version again is harmless, but a newer one must
 	// wait, or the older could land on top of it.

@@ -29,6 +29,32 @@ func Anonymize(text string, o Order) string {
 	return text
 }
 
+// MaxExcerpt bounds an Excerpt, in characters, before the mark where it was cut.
+const MaxExcerpt = 200
+
+// Excerpt is what may be shown of a text that an ERP wrote: on one line, without
+// control characters and the order's personal data. It is cut roughly at first,
+// so that long pages cost little.
+func Excerpt(text string, o Order) string {
+	text = Anonymize(first(text, 4*MaxExcerpt), o)
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
+	if short := first(text, MaxExcerpt); short != text {
+		return short + "…"
+	}
+	return text
+}
+
+// first keeps the first n characters.
+func first(s string, n int) string {
+	for at := range s {
+		if n == 0 {
+			return s[:at]
+		}
+		n--
+	}
+	return s
+}
+
 // conceal replaces value, in any case, wherever it stands as words of its own.
 func conceal(text, value string) string {
 	if utf8.RuneCountInString(value) > utf8.RuneCountInString(text) {

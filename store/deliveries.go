@@ -263,7 +263,7 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
 				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN $9 ELSE ghost_at END,
 				sent = CASE WHEN $22 = '' THEN sent ELSE $22 END, sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
-				tries = $7, next_at = $8, changed_at = $9, written_at = max(written_at, $21), reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
+				tries = $7, next_at = CASE WHEN $1 = 'unknown' AND `+newsOfOffer+` THEN $9 ELSE $8 END, changed_at = $9, written_at = max(written_at, $21), reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
 			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
 			r.State, r.Held, r.HeldBody, flag(r.Verify), flag(r.Present), flag(r.Ambiguous), r.Tries, micros(r.NextAt), micros(now),
 			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost), micros(r.WrittenAt), r.Sent)
@@ -278,6 +278,11 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 		}
 		if r.Decision != nil && !stale {
 			if err := decide(t, *r.Decision); err != nil {
+				return err
+			}
+		}
+		if r.State == StateExcluded && !stale {
+			if err := s.takeBackOffers(t, r.DeliveryKey); err != nil {
 				return err
 			}
 		}
@@ -296,6 +301,11 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 	}
 	return err
 }
+
+// newsOfOffer says that, since the attempt began, an ERP that pulls has answered,
+// or there is something newer to offer to it.
+const newsOfOffer = `EXISTS (SELECT 1 FROM offers v WHERE v.shop = deliveries.shop AND v.order_id = deliveries.order_id AND v.erp = deliveries.erp
+	AND (v.answered_at >= deliveries.changed_at OR deliveries.wanted <> deliveries.claimed))`
 
 // overtaken turns a settlement that would rest into one that goes on, where a
 // newer version is wanted than the one it is about: what was said of the older
@@ -386,6 +396,9 @@ func replay(t *tx, k DeliveryKey, by string, now time.Time) (moved int64, err er
 			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN $1 ELSE since END
 		WHERE shop = $2 AND order_id = $3 AND erp = $4 AND state <> 'sending'`, micros(now), k.Shop, k.ID, k.ERP)
 	if err != nil || moved == 0 {
+		return moved, err
+	}
+	if err := offerAnew(t, k); err != nil {
 		return moved, err
 	}
 	return moved, decide(t, Decision{At: now, Shop: k.Shop, OrderID: k.ID, Step: "operator", Outcome: "replay", Detail: "by " + by})

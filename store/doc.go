@@ -14,6 +14,8 @@
 //	   ▼
 //	attempts ── outcomes ── transcripts    each call to an ERP: intent, result, wording
 //
+//	offers ── offer_bodies    what ERPs that pull may fetch, and what they answered
+//
 //	decisions                 why each of these steps went as it did
 //
 //	runs                      comparisons, polls that found something, backfills

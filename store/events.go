@@ -199,14 +199,18 @@ const (
 		SELECT x.attempt_id FROM transcripts x JOIN attempts a ON a.id = x.attempt_id
 		WHERE x.attempt_id <= ` + lastAttempt + ` AND a.started_at < $1
 		ORDER BY x.attempt_id LIMIT $2)`
+	forgetRefusals = `DELETE FROM offer_bodies WHERE seq IN (
+		SELECT v.seq FROM offers v JOIN offer_bodies b ON b.seq = v.seq
+		WHERE v.state = 'refused' AND v.answered_at < $1
+		ORDER BY v.answered_at LIMIT $2)`
 )
 
-// ForgetBodies removes bodies and transcripts older than before, a bounded
+// ForgetBodies removes bodies, transcripts and refusals older than before, a bounded
 // number at a time, and says whether there is more to do.
 func (s *Store) ForgetBodies(ctx context.Context, before time.Time) (more bool, err error) {
 	const most = 1000
 	err = s.writer.apply(ctx, 0, func(t *tx) error {
-		for _, query := range []string{forgetBodies, forgetTranscripts} {
+		for _, query := range []string{forgetBodies, forgetTranscripts, forgetRefusals} {
 			n, err := t.changed(query, micros(before), most)
 			if err != nil {
 				return err

@@ -134,7 +134,7 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 		}
 		for _, w := range in.Orders { // what was heard before anybody could tell whose order it is
 			if !w.RedactedAt.IsZero() {
-				if err := forgetHeard(t, w.OrderKey); err != nil {
+				if err := errors.Join(forgetHeard(t, w.OrderKey), forgetOffers(t, w.OrderKey, in.At)); err != nil {
 					return err
 				}
 			}
@@ -175,7 +175,7 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 			(SELECT first_seen_at FROM orders WHERE shop = $1 AND id = $2), $5, '', '', '', '', '', '', $7 FROM (`+copied+`) copied WHERE true
 		ON CONFLICT (shop, order_id, erp) DO UPDATE SET wanted = excluded.wanted, background = excluded.background,
 			since = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.since ELSE since END,
-			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN excluded.next_at ELSE next_at END,
+			next_at = CASE WHEN state IN ('delivered', 'excluded', 'parked') OR state = 'unknown' AND `+onOffer+` THEN excluded.next_at ELSE next_at END,
 			tries = CASE WHEN state IN ('delivered', 'excluded', 'parked') THEN 0 ELSE tries END,
 			reason = CASE WHEN state = 'parked' THEN '' ELSE reason END,
 			field = CASE WHEN state = 'parked' THEN '' ELSE field END,
@@ -193,7 +193,10 @@ func deleteOrder(t *tx, k OrderKey, now time.Time) error {
 	if err := t.exec(`INSERT INTO deleted_orders (shop, order_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, k.Shop, k.ID, micros(now)); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(now), k.Shop, k.ID)
+	if err := t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(now), k.Shop, k.ID); err != nil {
+		return err
+	}
+	return t.exec(`UPDATE deliveries SET next_at = $1 WHERE shop = $2 AND order_id = $3 AND state = 'unknown' AND `+onOffer, micros(now), k.Shop, k.ID)
 }
 
 // copied says when a copy of the database was first started from, if the order

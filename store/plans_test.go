@@ -83,9 +83,16 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{
 		At: noon, Through: 1, Forget: []int64{1}, Deleted: []OrderKey{c.OrderKey}, Uninstalled: []string{"acme"},
 	}))
+	offered(t, s, offer(1, "1"))
+	_, err := acked(t, s, Ack{Ref: "acme-1", Label: "1"})
+	require.NoError(t, err)
+	offered(t, s, offer(1, "2"))
+	took(t, s, "acme-1", "2")
+	offered(t, s, offer(1, "3"))
+	require.NoError(t, s.writer.apply(t.Context(), 0, func(x *tx) error { return s.takeBackOffers(x, c.DeliveryKey) }))
 	redact(t, s, Redaction{CustomerID: 7, OrderIDs: []int64{1}})
 	redact(t, s, Redaction{WholeShop: true})
-	_, err := s.Replay(t.Context(), []DeliveryKey{c.DeliveryKey}, "ann")
+	_, err = s.Replay(t.Context(), []DeliveryKey{c.DeliveryKey}, "ann")
 	require.NoError(t, err)
 	_, err = s.Recover(t.Context(), true)
 	require.NoError(t, err)
@@ -217,6 +224,10 @@ func readEverything(t *testing.T, s *Store) {
 	_, _, err = s.Unlisted(ctx, "acme", "books", noon, noon.Add(time.Hour), noon)
 	note(nil, err)
 	note(s.StandingsOf(ctx, "books", []OrderKey{key}))
+	note(s.Offers(ctx, "books", 0, 10))
+	note(s.NewestOffer(ctx, "books", "acme-1"))
+	note(s.TakenOffer(ctx, "books", "acme-1"))
+	note(nil, s.TakenOffers(ctx, "books", noon, func(Offer) error { return nil }))
 	note(s.Shop(ctx, "acme"))
 	note(s.Habit(ctx, "acme", []time.Time{noon}))
 	note(s.RefusedBetween(ctx, "acme.myshopify.com", noon, noon))
@@ -274,7 +285,7 @@ var large = map[string]bool{
 	"events": true, "e": true, "bodies": true, "b": true, "orders": true, "o": true, "deliveries": true, "d": true,
 	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "n": true, "c": true, "gap_steps": true, "p": true, "seen": true,
 	"gaps": true, "g": true, "contents": true, "runs": true, "reports": true, "habits": true, "deleted_orders": true, "letters": true,
-	"customers": true, "m": true, "audit": true, "sessions": true, "s": true,
+	"offers": true, "v": true, "l": true, "offer_bodies": true, "customers": true, "m": true, "audit": true, "sessions": true, "s": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.

@@ -162,6 +162,9 @@ func redactOrder(t *tx, k OrderKey, content []byte, now time.Time) error {
 	if err := forgetHeard(t, k); err != nil {
 		return err
 	}
+	if err := forgetOffers(t, k, now); err != nil {
+		return err
+	}
 	return t.exec(`DELETE FROM transcripts WHERE attempt_id IN (SELECT id FROM attempts WHERE shop = $1 AND order_id = $2)`, k.Shop, k.ID)
 }
 

@@ -131,3 +131,20 @@ func TestEveryTableIsStrict(t *testing.T) {
 	require.NoError(t, rows.Err())
 	require.NotZero(t, tables)
 }
+
+func TestTheSchemaRefusesImpossibleOffers(t *testing.T) {
+	for name, statement := range map[string]string{
+		"of no state":           `UPDATE offers SET state = 'odd'`,
+		"taken at no time":      `UPDATE offers SET state = 'taken'`,
+		"refused at no time":    `UPDATE offers SET state = 'refused'`,
+		"half cancelled":        `UPDATE offers SET cancelled = 2`,
+		"two of the same label": `INSERT INTO offers SELECT seq + 1, erp, ref, shop, order_id, version, label, hash, cancelled, state, offered_at, answered_at, erp_ref, total, currency FROM offers`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			offered(t, s, offer(1, "1"))
+			_, err := second(t, s.path).Exec(statement)
+			require.ErrorContains(t, err, "constraint")
+		})
+	}
+}

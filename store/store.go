@@ -260,6 +260,7 @@ const (
 	Gaps                         // gaps opened, moved on or closed
 	Runs                         // runs began, went on or ended
 	Letters                      // people are to be told something
+	Offers                       // an ERP may fetch something new
 )
 
 // Watch returns a channel that receives after changes of these topics. Changes

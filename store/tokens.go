@@ -13,7 +13,7 @@ import (
 type Token struct {
 	ID        int64
 	Name      string
-	Scope     string // viewer, operator, admin or metrics
+	Scope     string // viewer, operator, admin, metrics or feed
 	CreatedAt time.Time
 }
 

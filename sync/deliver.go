@@ -3,8 +3,6 @@ package ordersync
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -136,11 +134,7 @@ func (a *attempt) applyRules() *store.Settle {
 	case err != nil:
 		return a.park("mapping", err)
 	}
-	sum := sha256.Sum256(a.doc.Body)
-	a.hash = hex.EncodeToString(sum[:8])
-	if a.doc.Cancelled {
-		a.hash += "-cancelled"
-	}
+	a.hash = a.doc.Hash()
 	return nil
 }
 
@@ -417,7 +411,7 @@ func (a *attempt) settled(r erp.Outcome) *store.Settle {
 		s.State = store.StateDue
 		return s
 	default:
-		return a.unknown(r.Reason)
+		return a.unknown(r.Reason, r.After)
 	}
 }
 
@@ -437,11 +431,11 @@ func (a *attempt) retry(reason string, after time.Duration) *store.Settle {
 }
 
 // unknown waits until a look-up can tell.
-func (a *attempt) unknown(reason string) *store.Settle {
+func (a *attempt) unknown(reason string, after time.Duration) *store.Settle {
 	a.failed(reason, 0)
 	s := a.as(store.StateUnknown)
 	s.Verify, s.Ambiguous, s.Ghost = true, true, true
-	s.NextAt = a.engine.now().Add(max(a.settle(), a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
+	s.NextAt = a.engine.now().Add(max(after, a.settle(), a.engine.backoff(s.Tries, a.RetryFirst, a.RetryMax)))
 	s.Tries++
 	if a.Adapter.Tier() == erp.TierC {
 		s.Tries = 0 // from here on the probes are counted

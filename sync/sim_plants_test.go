@@ -222,8 +222,8 @@ var plants = []plant{
 		"a document that the delivery does not know of stays live",
 	},
 	{
-		"cancelling changes no content", "sync/deliver.go",
-		"\t\ta.hash += \"-cancelled\"\n",
+		"cancelling changes no content", "erp/adapter.go",
+		"\t\thash += \"-cancelled\"\n",
 		"",
 		"a rule takes an order out, and the document counts as the same",
 	},

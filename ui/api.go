@@ -36,6 +36,7 @@ func (s *Server) api(r *httprouter.Router) {
 	huma.Post(api, "/api/v1/gaps/{id}/ignore", s.ignoreGap, accepted("Leave a gap as it is"))
 	huma.Post(api, "/api/v1/runs", s.startRun, accepted("Begin a comparison or a poll"))
 	huma.Register(api, s.streamOperation(api), s.stream)
+	s.feed(api)
 }
 
 // accepted says what a POST starts, which goes on after it was answered.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -172,7 +173,7 @@ func TestEveryActIsInTheAuditLog(t *testing.T) {
 	s.member("ann", "admin")
 	ann := s.visitor().logIn("ann")
 	for _, r := range routes {
-		if r.method == http.MethodGet {
+		if r.method == http.MethodGet || strings.HasPrefix(r.path, feedPath) { // which operators may not use
 			continue
 		}
 		for who, act := range map[string]func(){

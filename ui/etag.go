@@ -20,8 +20,7 @@ func notModified(next http.Handler) http.Handler {
 		held := &heldAnswer{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(held, r)
 		if held.status == http.StatusOK {
-			sum := sha256.Sum256(held.body.Bytes())
-			tag := `"` + hex.EncodeToString(sum[:12]) + `"`
+			tag := tagOf(held.body.Bytes())
 			w.Header().Set("ETag", tag)
 			w.Header().Set("Cache-Control", "private, no-cache")
 			if knows(r.Header.Get("If-None-Match"), tag) {
@@ -32,6 +31,11 @@ func notModified(next http.Handler) http.Handler {
 		w.WriteHeader(held.status)
 		w.Write(held.body.Bytes())
 	})
+}
+
+func tagOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + hex.EncodeToString(sum[:12]) + `"`
 }
 
 // knows reads If-None-Match: a list of tags, each of which a proxy may have

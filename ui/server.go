@@ -24,6 +24,7 @@ type Options struct {
 	Actions Actions
 	Webhook http.Handler // the door
 	Shops   []string     // names, in the config's order
+	Feeds   []string     // names of the ERPs that pull
 	// Metrics tells what the engine has done; nil: nothing is told.
 	Metrics func() EngineMetrics
 	// Ready adds reasons why the appliance is not ready; none: it is.

@@ -96,12 +96,12 @@ func closedSite(t testing.TB, change ...func(*Options)) *site {
 	s.store, err = store.Open(t.Context(), store.Options{Path: s.path, Now: s.now})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.store.Close() })
-	for _, scope := range []string{"viewer", "operator", "admin", "metrics"} {
+	for _, scope := range []string{"viewer", "operator", "admin", "metrics", "feed"} {
 		s.tokens[scope], err = s.store.AddToken(t.Context(), "a "+scope, scope, "ann")
 		require.NoError(t, err)
 	}
 	s.options = Options{
-		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Version: "1.2.3", Now: s.now, PasswordCost: cheap,
+		Store: s.store, Actions: s.actions, Shops: []string{"acme", "beta"}, Feeds: []string{"depot"}, Version: "1.2.3", Now: s.now, PasswordCost: cheap,
 		Webhook: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }),
 	}
 	for _, c := range change {
@@ -172,6 +172,8 @@ var routes = []struct{ method, path, example, body string }{
 	{"POST", "/api/v1/gaps/{id}/replay", "/api/v1/gaps/1/replay", ""},
 	{"POST", "/api/v1/gaps/{id}/ignore", "/api/v1/gaps/1/ignore", `{"reason":"settled in cash"}`},
 	{"POST", "/api/v1/runs", "/api/v1/runs", `{"kind":"poll","shop":"acme"}`},
+	{"GET", "/feed/{erp}/orders", "/feed/depot/orders", ""},
+	{"POST", "/feed/{erp}/ack", "/feed/depot/ack", `{"acks":[{"ref":"acme-1","version":"1","status":"taken"}]}`},
 }
 
 func TestWithoutATokenNothingIsTold(t *testing.T) {
@@ -197,6 +199,7 @@ func TestScopes(t *testing.T) {
 		"operator": {"GET": http.StatusOK, "POST": http.StatusAccepted},
 		"admin":    {"GET": http.StatusOK, "POST": http.StatusAccepted},
 		"metrics":  {"GET": http.StatusForbidden, "POST": http.StatusForbidden},
+		"feed":     {"GET": http.StatusForbidden, "POST": http.StatusForbidden},
 	} {
 		require.Equal(t, want["GET"], s.ask("GET", "/api/v1/stats", "", s.as(scope)...).status, scope)
 		require.Equal(t, want["POST"], s.ask("POST", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`, s.as(scope)...).status, scope)

@@ -10,7 +10,7 @@ import (
 )
 
 // scopes are what a token can be made for.
-var scopes = append(slices.Clone(ranks), "metrics")
+var scopes = append(slices.Clone(ranks), "metrics", scopeFeed)
 
 // tokensPage is what the page of API tokens shows.
 type tokensPage struct {

@@ -128,6 +128,8 @@ func (e *ERP) unsigned(r *http.Request, body []byte) string {
 // refused answers 422 to an unknown article. As careless ERPs do, it repeats
 // the customer's name and address in the error.
 func (e *ERP) refused(in incoming) *reply {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for i, line := range in.Lines {
 		if e.o.SKUs == nil || slices.Contains(e.o.SKUs, line.SKU) {
 			continue

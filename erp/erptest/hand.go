@@ -32,3 +32,10 @@ func (e *ERP) Remove(ref string) bool {
 	e.docs[ref] = slices.Clip(held[:len(held)-1])
 	return true
 }
+
+// Know lets somebody in the office add every article that was missing.
+func (e *ERP) Know() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.o.SKUs = nil
+}

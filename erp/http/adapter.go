@@ -18,7 +18,7 @@ type Adapter struct {
 	client *http.Client
 	now    func() time.Time
 	signer *standardwebhooks.Webhook // nil: writes are not signed
-	body   *erp.JQ
+	body   erp.Body
 	paths  paths
 }
 
@@ -30,12 +30,13 @@ var _ erp.Adapter = (*Adapter)(nil)
 // now is the clock for signatures and Retry-After.
 func New(s Settings, client *http.Client, now func() time.Time) (*Adapter, error) {
 	a := &Adapter{s: s.withDefaults(), now: now}
-	errs := []error{a.s.check()}
+	body, err := erp.CompileBody(a.s.Body)
+	a.body = body
+	errs := []error{a.s.check(), err}
 	for _, p := range []struct {
 		key, source string
 		into        **erp.JQ
 	}{
-		{"body", a.s.Body, &a.body},
 		{"reference_path", a.s.ReferencePath, &a.paths.ref},
 		{"id_path", a.s.IDPath, &a.paths.id},
 		{"version_path", a.s.VersionPath, &a.paths.version},
@@ -108,12 +109,8 @@ const checkRef = "gapless-check"
 func compile(key, source string) (*erp.JQ, error) {
 	program, err := erp.CompileJQ(source)
 	if err != nil {
-		example := `".data.total"`
-		if key == "body" {
-			example = `"{number: .name, total}"`
-		}
 		return nil, &erp.SettingError{
-			Key: key, Problem: err.Error(), Fix: "write a jq program such as " + example,
+			Key: key, Problem: err.Error(), Fix: `write a jq program such as ".data.total"`,
 		}
 	}
 	return program, nil

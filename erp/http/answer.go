@@ -9,7 +9,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/shopspring/decimal"
@@ -213,36 +212,9 @@ func complaintOf(v map[string]any, depth int) complaint {
 	return complaint{}
 }
 
-// safe bounds the complaint, first roughly so that long pages cost little, and takes out control characters and the order's
-// personal data.
+// safe is the complaint as it may be shown.
 func (c complaint) safe(o erp.Order) complaint {
-	return complaint{
-		tidy(erp.Anonymize(cut(c.text, 4*maxReason), o), maxReason),
-		tidy(erp.Anonymize(cut(c.field, 4*maxReason), o), maxReason),
-	}
-}
-
-// maxReason bounds, in characters, what is kept of an ERP's error.
-const maxReason = 200
-
-// tidy is s on one line, with at most n characters and a mark where it was cut.
-func tidy(s string, n int) string {
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }), " ")
-	if short := cut(s, n); short != s {
-		return short + "…"
-	}
-	return s
-}
-
-// cut keeps the first n characters.
-func cut(s string, n int) string {
-	for at := range s {
-		if n == 0 {
-			return s[:at]
-		}
-		n--
-	}
-	return s
+	return complaint{erp.Excerpt(c.text, o), erp.Excerpt(c.field, o)}
 }
 
 // after reads Retry-After: seconds, with a fraction or not, or an HTTP date. It

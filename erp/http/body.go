@@ -2,18 +2,14 @@ package httperp
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/itchyny/gojq"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"gapless/erp"
@@ -21,45 +17,7 @@ import (
 
 // Map runs the body program over the neutral order. Its result must be one JSON
 // object.
-func (a *Adapter) Map(o erp.Order) ([]byte, error) {
-	if a.s.Body == "." {
-		return json.Marshal(o)
-	}
-	v, err := erp.JQInput(o)
-	if err != nil {
-		return nil, err
-	}
-	shaped, err := a.body.Run(v)
-	if err != nil {
-		return nil, bodyProblem(jqError(err).safe(o).text)
-	}
-	if _, object := shaped.(map[string]any); !object {
-		return nil, bodyProblem("its result is not a JSON object")
-	}
-	body, err := gojq.Marshal(shaped)
-	if err != nil {
-		return nil, bodyProblem("its result can't be written as JSON")
-	}
-	return body, nil
-}
-
-// jqError is what jq says, without the glimpse of the data that it puts in
-// brackets at the end.
-func jqError(err error) complaint {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return complaint{text: "it does not come to an end"}
-	}
-	said, _, _ := strings.Cut(err.Error(), " (")
-	return complaint{text: said}
-}
-
-func bodyProblem(why string) *erp.Problem {
-	return &erp.Problem{
-		Reason: "the jq program in the setting body can't shape this order: " + why,
-		Field:  "body",
-		Hint:   "mend the program so that it gives one JSON object for every order, then replay",
-	}
-}
+func (a *Adapter) Map(o erp.Order) ([]byte, error) { return a.body.Make(o) }
 
 // content is what is sent: the mapped body with the version and, on
 // cancellation, its time at the top, unless the mapping set them.

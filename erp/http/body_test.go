@@ -178,7 +178,7 @@ func FuzzAnswer(f *testing.F) {
 	o := erptest.Order("acme-1")
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := complain(body).safe(o)
-		if len([]rune(c.text)) > maxReason+1 || strings.Contains(c.text, "zoe.muller@example.com") {
+		if len([]rune(c.text)) > erp.MaxExcerpt+1 || strings.Contains(c.text, "zoe.muller@example.com") {
 			t.Fatalf("complaint %q", c.text)
 		}
 		v, err := parse(body)
@@ -206,12 +206,12 @@ func FuzzBody(f *testing.F) {
 	f.Add(`. as $o | {a: ($o.total | tonumber * 100 | floor)}`)
 	order := erptest.Order("acme-1")
 	f.Fuzz(func(t *testing.T, source string) {
-		p, err := compile("body", source)
+		p, err := erp.CompileBody(source)
 		if err != nil {
 			return
 		}
 		a := adapter(t, Settings{})
-		a.s.Body, a.body = source, p
+		a.body = p
 		body, err := a.Map(order)
 		if err != nil {
 			var problem *erp.Problem
