@@ -130,6 +130,17 @@ func TestAGapOfAChangeThatWasNotFetchedYetStaysOpen(t *testing.T) {
 	require.Equal(t, []string{store.GapClosed, "reconcile"}, []string{a.gap(k).State, a.gap(k).HealedBy})
 }
 
+// gaveWay says that the gap of an order is closed, and that one about its document
+// is open. It returns the first.
+func (a *appliance) gaveWay(k store.OrderKey) store.Gap {
+	a.Helper()
+	gaps := a.gaps(k)
+	require.Len(a, gaps, 2)
+	require.Equal(a, []string{store.GapClosed, store.GapOpen}, []string{gaps[0].State, gaps[1].State})
+	require.Equal(a, store.GapOrphan, gaps[1].Kind)
+	return gaps[0]
+}
+
 // The same where the shop deletes the order before it was asked for.
 func TestAGapOfAChangeOfAnOrderThatIsGoneFromTheShopIsAboutItsDocument(t *testing.T) {
 	a := build(t, setup{})
@@ -141,10 +152,7 @@ func TestAGapOfAChangeOfAnOrderThatIsGoneFromTheShopIsAboutItsDocument(t *testin
 	require.True(t, a.shop.Delete(k.ID))
 	a.settle()
 	a.verify()
-	gaps := a.gaps(k)
-	require.Len(t, gaps, 2)
-	require.Equal(t, []string{store.GapClosed, store.GapOpen}, []string{gaps[0].State, gaps[1].State})
-	require.Equal(t, store.GapOrphan, gaps[1].Kind)
+	a.gaveWay(k)
 }
 
 // Order and document are gone, and no webhook told of the order.
@@ -173,10 +181,7 @@ func TestAGapWhoseOrderIsGoneIsAboutItsDocumentWhateverElseIsWrongWithIt(t *test
 	a.deliverWebhooksNot()
 	require.True(t, a.shop.Delete(k.ID))
 	a.verify()
-	gaps := a.gaps(k)
-	require.Len(t, gaps, 2)
-	require.Equal(t, []string{store.GapClosed, store.GapOpen}, []string{gaps[0].State, gaps[1].State})
-	require.Equal(t, store.GapOrphan, gaps[1].Kind)
+	a.gaveWay(k)
 }
 
 // What was wrong with an order that was deleted in Shopify is over; what is left
@@ -194,10 +199,8 @@ func TestAGapOfAnOrderThatWasDeletedGivesWayToOneAboutItsDocument(t *testing.T) 
 	a.tell("orders/delete", fmt.Appendf(nil, `{"id":%d}`, k.ID))
 	a.send()
 	a.verify()
-	gaps := a.gaps(k)
-	require.Len(t, gaps, 2)
-	require.Equal(t, []string{store.GapStale, store.GapClosed, "its order was deleted in Shopify"}, []string{gaps[0].Kind, gaps[0].State, gaps[0].HealedBy})
-	require.Equal(t, []string{store.GapOrphan, store.GapOpen}, []string{gaps[1].Kind, gaps[1].State})
+	was := a.gaveWay(k)
+	require.Equal(t, []string{store.GapStale, "its order was deleted in Shopify"}, []string{was.Kind, was.HealedBy})
 	a.pass(time.Hour)
 	a.verify()
 	a.reconcile(true)

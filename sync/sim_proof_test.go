@@ -134,7 +134,7 @@ func (w *world) compared(m *mall, again bool) {
 	w.until(w.now.Add(time.Hour), func() bool { return w.unrest() == "" }) // the clock may be comparing, too
 	w.in(w.mix.settle+time.Minute, func() {
 		w.spawn(w.proc, "audit", func(*task) {
-			r, err = w.proc.engine.Reconcile(w.proc.calls, m.name, Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: BySchedule})
+			r, err = w.proc.engine.Reconcile(w.proc.calls, m.name, w.everything())
 		}, func() { done = true })
 	})
 	if !w.until(w.now.Add(time.Hour), func() bool { return done }) {
@@ -243,10 +243,19 @@ func (w *world) mendGap() {
 		return
 	}
 	w.note("gap %d is replayed", g.ID)
+	w.replayGap(g)
+}
+
+func (w *world) replayGap(g store.Gap) {
 	w.operate("operator", func(ctx context.Context) error {
 		_, err := w.proc.engine.ReplayGaps(ctx, []int64{g.ID}, "operator")
 		return err
 	})
+}
+
+// everything is a comparison of all that Shopify shows.
+func (w *world) everything() Pass {
+	return Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: BySchedule}
 }
 
 // compareAll has everything compared, as somebody would who comes back after
@@ -254,7 +263,7 @@ func (w *world) mendGap() {
 func (w *world) compareAll() {
 	for _, m := range w.shops {
 		w.operate("operator", func(ctx context.Context) error {
-			_, err := w.proc.engine.Reconcile(ctx, m.name, Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: BySchedule})
+			_, err := w.proc.engine.Reconcile(ctx, m.name, w.everything())
 			return err
 		})
 	}
@@ -266,9 +275,6 @@ func (w *world) unignore() {
 		if w.isPersons(g) || g.OrderID != 0 && !w.sure(ref(g.Shop, g.OrderID)) {
 			continue
 		}
-		w.operate("operator", func(ctx context.Context) error {
-			_, err := w.proc.engine.ReplayGaps(ctx, []int64{g.ID}, "operator")
-			return err
-		})
+		w.replayGap(g)
 	}
 }
