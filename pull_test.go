@@ -177,17 +177,24 @@ func TestOrdersThatAreNotFetchedAreStuckAndWaitQuietly(t *testing.T) {
 	w.eventually(w.noGaps)
 }
 
+// onOffer is a new order, as the puller finds it on offer.
+func (w *world) onOffer(p *puller) (id int64, o ui.Offer) {
+	w.Helper()
+	id = w.shop.Create()
+	require.NoError(w, w.shop.Flush(w.Context()))
+	var told ui.Offers
+	require.NoError(w, p.ask(w.Context(), http.MethodGet, p.feed+"/orders?wait=60", nil, &told))
+	require.Len(w, told.Orders, 1)
+	return id, told.Orders[0]
+}
+
 // The comparison sets what the ERP acknowledged beside Shopify.
 func TestTheComparisonGoesByWhatTheERPAcknowledged(t *testing.T) {
 	w, books := pullWorld(t, setup{})
 	a := w.opened()
-	id := w.shop.Create()
-	require.NoError(t, w.shop.Flush(t.Context()))
 	p := w.puller(books)
-	var told ui.Offers
-	require.NoError(t, p.ask(t.Context(), http.MethodGet, p.feed+"/orders?wait=60", nil, &told))
-	require.Len(t, told.Orders, 1)
-	ack, err := p.write(t.Context(), told.Orders[0])
+	id, offer := w.onOffer(p)
+	ack, err := p.write(t.Context(), offer)
 	require.NoError(t, err)
 	ack.Total = "0.07"
 	answers, err := p.ack(t.Context(), ack)
@@ -221,12 +228,9 @@ func TestTheComparisonGoesByWhatTheERPAcknowledged(t *testing.T) {
 func TestADeletedOrderThatIsOnOfferIsTakenBack(t *testing.T) {
 	w, books := pullWorld(t, setup{})
 	a := w.opened()
-	id := w.shop.Create()
-	require.NoError(t, w.shop.Flush(t.Context()))
 	p := w.puller(books)
-	var told ui.Offers
-	require.NoError(t, p.ask(t.Context(), http.MethodGet, p.feed+"/orders?wait=60", nil, &told))
-	ack, err := p.write(t.Context(), told.Orders[0]) // and dies before it acknowledges
+	id, offer := w.onOffer(p)
+	ack, err := p.write(t.Context(), offer) // and dies before it acknowledges
 	require.NoError(t, err)
 	require.True(t, w.shop.Delete(id))
 	require.NoError(t, w.shop.Flush(t.Context()))
@@ -253,29 +257,26 @@ func TestADeletedOrderThatIsOnOfferIsTakenBack(t *testing.T) {
 func TestOfARedactedCustomerNothingStaysOnOffer(t *testing.T) {
 	w, books := pullWorld(t, setup{})
 	w.opened()
-	id := w.shop.Create()
-	require.NoError(t, w.shop.Flush(t.Context()))
 	p := w.puller(books)
-	var told ui.Offers
-	require.NoError(t, p.ask(t.Context(), http.MethodGet, p.feed+"/orders?wait=60", nil, &told))
+	id, offer := w.onOffer(p)
 	var order struct {
 		Email    string
 		Customer struct{ ID int64 }
 	}
 	require.NoError(t, json.Unmarshal(w.shop.REST(id), &order))
 	require.NotEmpty(t, order.Email)
-	require.Contains(t, string(told.Orders[0].Order), order.Email)
+	require.Contains(t, string(offer.Order), order.Email)
 	w.shop.Subscribe(shopifytest.Subscription{Topic: "customers/redact", URI: "http://" + w.address + "/webhooks/shopify", FromTOML: true})
 	w.shop.Send("customers/redact", w.shop.CustomersRedact(order.Customer.ID, id))
 	require.NoError(t, w.shop.Flush(t.Context()))
 	w.eventually(func() error {
 		var again ui.Offers
 		require.NoError(t, p.ask(t.Context(), http.MethodGet, p.feed+"/orders?wait=1", nil, &again))
-		if len(again.Orders) == 0 || again.Orders[0].Seq == told.Orders[0].Seq {
+		if len(again.Orders) == 0 || again.Orders[0].Seq == offer.Seq {
 			return errors.New("the order was not offered anew")
 		}
 		require.NotContains(t, string(again.Orders[0].Order), order.Email)
-		require.Equal(t, told.Orders[0].Ref, again.Orders[0].Ref)
+		require.Equal(t, offer.Ref, again.Orders[0].Ref)
 		return nil
 	})
 }
