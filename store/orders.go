@@ -14,6 +14,10 @@ type OrderKey struct {
 	ID   int64
 }
 
+// Ref is the reference that the order carries in every ERP: unique over all shops,
+// safe in a path.
+func (k OrderKey) Ref() string { return fmt.Sprintf("%s-%d", k.Shop, k.ID) }
+
 // Order is the newest known version of a Shopify order.
 type Order struct {
 	OrderKey

@@ -1,17 +1,15 @@
 package ordersync
 
 import (
-	"fmt"
-
 	"github.com/shopspring/decimal"
 
 	"gapless/erp"
 	"gapless/shopify"
+	"gapless/store"
 )
 
-// ref is the reference an order carries in every ERP: unique over all shops,
-// safe in a path.
-func ref(shop string, id int64) string { return fmt.Sprintf("%s-%d", shop, id) }
+// ref is the reference an order carries in every ERP.
+func ref(shop string, id int64) string { return store.OrderKey{Shop: shop, ID: id}.Ref() }
 
 // neutral turns a Shopify order into the neutral one. The parts must come to
 // Shopify's own total; if they don't, the order is wrong in some way nobody has

@@ -38,8 +38,5 @@ func documentLink(link string, d store.Delivery) string {
 		return ""
 	}
 	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") } // right in a path, a query and a fragment
-	return strings.NewReplacer("{ref}", escape(reference(d.OrderKey)), "{id}", escape(d.ERPRef)).Replace(link)
+	return strings.NewReplacer("{ref}", escape(d.OrderKey.Ref()), "{id}", escape(d.ERPRef)).Replace(link)
 }
-
-// reference is what the ERP's document of an order bears.
-func reference(k store.OrderKey) string { return k.Shop + "-" + strconv.FormatInt(k.ID, 10) }

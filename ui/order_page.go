@@ -94,7 +94,7 @@ func orderFacts(o store.Order, d store.Delivery, c clock) []fact {
 			facts = append(facts, f)
 		}
 	}
-	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: reference(o.OrderKey)})
+	facts = append(facts, fact{Label: "Shopify's number", Text: strconv.FormatInt(o.ID, 10)}, fact{Label: "Reference in the ERP", Text: o.Ref()})
 	if d.Rule != "" {
 		facts = append(facts, fact{Label: "Rule", Text: short(d.Rule, 100)})
 	}
