@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"strings"
+
+	"gapless/store"
 )
 
 type serveCommand struct{}
@@ -32,6 +35,8 @@ func (serveCommand) Run(ctx context.Context, p *Program, c *commands) error {
 		return errors.Join(err, listener.Close(), a.Close())
 	}
 	log.Info("Gapless is ready", "version", version, "listen", listener.Addr().String(), "shops", len(config.Shops), "erps", len(config.ERPs))
+	store.SpareProcessor()
+	debug.FreeOSMemory() // what the start took
 	return errors.Join(a.Run(ctx, listener), a.Close())
 }
 

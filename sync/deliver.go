@@ -269,15 +269,11 @@ func (a *attempt) holds(f erp.Found) bool {
 
 // askERP looks the reference up, with a slot and a record of its own.
 func (a *attempt) askERP() ([]erp.Found, *store.Settle) {
-	release, err := a.slot(a.stop)
-	if err != nil {
-		return nil, a.putBack("")
+	note, release, settled := a.begin(store.ActionLookup)
+	if settled != nil {
+		return nil, settled
 	}
 	defer release()
-	note := a.intent(store.ActionLookup)
-	if err := a.engine.store.Begin(a.calls, &note); err != nil {
-		return nil, a.putBack(err.Error())
-	}
 	ctx, cancel := context.WithTimeout(a.calls, a.Timeout)
 	defer cancel()
 	var t erp.Transcript
@@ -354,15 +350,11 @@ func (a *attempt) behind(version string) *store.Settle {
 
 // send commits the intent, makes the call and settles by its outcome.
 func (a *attempt) send() *store.Settle {
-	release, err := a.slot(a.stop)
-	if err != nil {
-		return a.putBack("")
+	note, release, settled := a.begin(store.ActionDeliver)
+	if settled != nil {
+		return settled
 	}
 	defer release()
-	note := a.intent(store.ActionDeliver)
-	if err := a.engine.store.Begin(a.calls, &note); err != nil {
-		return a.putBack("the intent could not be stored: " + err.Error())
-	}
 	ctx, cancel := context.WithTimeout(a.calls, a.Timeout)
 	defer cancel()
 	var t erp.Transcript
@@ -376,13 +368,48 @@ func (a *attempt) send() *store.Settle {
 	return s
 }
 
+// begin commits the intent of a call and then waits for a slot to make it in:
+// while one call is under way, the next one's intent becomes durable. Without
+// release it says how the delivery settles, and no call may be made.
+func (a *attempt) begin(action string) (note store.Attempt, release func(), settled *store.Settle) {
+	leave, err := a.lineUp(a.stop)
+	if err != nil {
+		return note, nil, a.putBack("")
+	}
+	defer leave()
+	note = a.intent(action)
+	if err := a.engine.store.Begin(a.calls, &note); err != nil {
+		return note, nil, a.putBack("the intent could not be stored: " + err.Error())
+	}
+	ctx, cancel := context.WithTimeout(a.stop, a.Timeout)
+	defer cancel()
+	if release, err = a.slot(ctx); err != nil {
+		return note, nil, a.neverLeft(note)
+	}
+	return note, release, nil
+}
+
+// neverLeft says of an intent that no call was made by it.
+func (a *attempt) neverLeft(note store.Attempt) *store.Settle {
+	reason := "the ERP was busy with other calls, so that this one was not made"
+	s := a.putBack(reason)
+	if a.stop.Err() != nil {
+		reason = "Gapless was stopped before the call was made"
+		s = a.putBack("") // the next start makes it at once
+	}
+	out := a.outcome(note, nil)
+	out.Result, out.Reason = string(erp.Retry), reason
+	s.AttemptID, s.Outcome = note.ID, &out
+	return s
+}
+
 // intent is what is committed before a call leaves. The lease is made to outlast
-// the call and the recording of its result.
+// the wait for a slot, the call and the recording of its result.
 func (a *attempt) intent(action string) store.Attempt {
 	now := a.engine.now()
 	return store.Attempt{
 		DeliveryKey: a.claim.DeliveryKey, Token: a.claim.Token, Action: action, Ref: a.doc.Ref, Version: a.doc.Version,
-		BodyHash: a.hash, StartedAt: now, Until: now.Add(a.Timeout + recordTime),
+		BodyHash: a.hash, StartedAt: now, Until: now.Add(2*a.Timeout + recordTime),
 	}
 }
 

@@ -311,7 +311,12 @@ func (e *Engine) IgnoreGap(ctx context.Context, id int64, by, reason string) err
 
 // lookUp asks the ERP for a reference, within its limits.
 func (l *lane) lookUp(ctx context.Context, reference string) ([]erp.Found, error) {
+	leave, err := l.lineUp(ctx)
+	if err != nil {
+		return nil, err
+	}
 	release, err := l.slot(ctx)
+	leave()
 	if err != nil {
 		return nil, err
 	}

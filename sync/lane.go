@@ -16,6 +16,7 @@ type lane struct {
 	engine  *Engine
 	circuit *circuit
 	limiter *rate.Limiter
+	line    chan struct{} // a token each call that is about to be made: its intent is committed, and it waits for a slot
 	slots   chan struct{} // a token each call at once
 	running int           // claims in hand; only run touches it
 }
@@ -30,7 +31,8 @@ func newLane(e *Engine, cfg ERP) *lane {
 		ERP:     cfg,
 		engine:  e,
 		circuit: newCircuit(cfg.Circuit, e.jitter),
-		limiter: rate.NewLimiter(limit, max(1, cfg.Concurrency)),
+		limiter: rate.NewLimiter(limit, cfg.Concurrency),
+		line:    make(chan struct{}, cfg.Concurrency/2+1),
 		slots:   make(chan struct{}, cfg.Concurrency),
 	}
 }
@@ -38,7 +40,11 @@ func newLane(e *Engine, cfg ERP) *lane {
 // inHand is how many deliveries are worked on at once. It is more than the ERP
 // takes calls, so that while all its slots are busy the next orders are mapped
 // and their intents committed, and the last ones' results recorded.
-func (l *lane) inHand() int { return 2*l.Concurrency + 2 }
+func (l *lane) inHand() int { return 3*l.Concurrency + 1 }
+
+// batch is how many are claimed at once, in one transaction, while others are in
+// hand: enough of those are left meanwhile to keep every slot busy.
+func (l *lane) batch() int { return l.Concurrency/2 + 1 }
 
 // lease is how long a claim is good for until a call is about to leave; from
 // then on the intent prolongs it (attempt.intent). A claim that waits longer for
@@ -112,7 +118,11 @@ func received(done <-chan struct{}) (n int) {
 func (l *lane) take(ctx context.Context) ([]store.Claim, time.Duration) {
 	const idle = time.Second // another process may have asked for something
 	now := l.engine.now()
-	room, wait := l.circuit.admits(now, l.inHand()-l.running, l.running)
+	room := l.inHand() - l.running
+	if l.running > 0 && room < l.batch() {
+		return nil, idle // or when an attempt finishes
+	}
+	room, wait := l.circuit.admits(now, room, l.running)
 	if room <= 0 || ctx.Err() != nil {
 		return nil, min(max(wait, time.Millisecond), idle)
 	}
@@ -141,18 +151,29 @@ func (l *lane) Claim(ctx context.Context, limit int) ([]store.Claim, error) {
 	return l.engine.store.Claim(ctx, l.Name, limit, l.engine.stamp(), l.lease())
 }
 
-// slot waits for leave to call the ERP: a free slot, then the rate.
-func (l *lane) slot(ctx context.Context) (release func(), err error) {
+// lineUp waits for a place in the short line before the slots, then for the
+// rate. leave gives the place to the next.
+func (l *lane) lineUp(ctx context.Context) (leave func(), err error) {
 	select {
-	case l.slots <- struct{}{}:
+	case l.line <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	if err := l.limiter.Wait(ctx); err != nil {
-		<-l.slots
+		<-l.line
 		return nil, err
 	}
-	return func() { <-l.slots }, nil
+	return func() { <-l.line }, nil
+}
+
+// slot waits for a free slot, in which a call may be made.
+func (l *lane) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case l.slots <- struct{}{}:
+		return func() { <-l.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // settler is an adapter that knows how long a request may still take effect.

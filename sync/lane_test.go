@@ -98,7 +98,60 @@ func TestAStopPutsBackWhatHasNotLeft(t *testing.T) {
 	require.Len(t, a.wire.said(), 1)
 }
 
+func TestTheNextIntentIsDurableWhileACallIsUnderWay(t *testing.T) {
+	a := build(t, setup{clock: fast(1), concurrency: 1})
+	stop := a.run()
+	slow := a.wire.hold()
+	first, second := a.create(), a.create()
+	a.deliverWebhooks()
+	<-slow.arrived
+	a.eventually("both have an intent", func() string {
+		if len(a.tries(first)) == 0 || len(a.tries(second)) == 0 {
+			return "one has none"
+		}
+		return ""
+	})
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+	a.eventually("one is back", func() string {
+		if n := a.stats().States[store.StateDue]; n < 1 {
+			return fmt.Sprintf("%d due", n)
+		}
+		return ""
+	})
+	close(slow.release)
+	<-stopped
+	require.Len(t, a.wire.said(), 1)
+	for _, k := range []store.OrderKey{first, second} {
+		if d := a.delivery(k); d.State == store.StateDue {
+			require.Zero(t, d.SentAt, "no call is in doubt")
+			require.False(t, d.Verify)
+			require.Equal(t, "Gapless was stopped before the call was made", a.tries(k)[0].Outcome.Reason)
+		}
+	}
+}
+
+func TestACallThatGetsNoSlotInTimeIsNotMade(t *testing.T) {
+	a := build(t, setup{concurrency: 1, timeout: time.Millisecond})
+	k := a.create()
+	a.hear()
+	lane := a.engine.lanes["books"]
+	taken, err := lane.slot(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, a.send())
+	require.Empty(t, a.wire.said())
+	d := a.delivery(k)
+	require.Equal(t, store.StateDue, d.State)
+	require.Contains(t, d.Reason, "busy with other calls")
+	require.Zero(t, d.SentAt)
+	taken()
+	lane.Timeout = time.Minute
+	a.settleLater(time.Minute)
+	require.Equal(t, 1, a.writes(k))
+	a.judge()
+}
+
 func TestTheLeaseOutlivesEverythingAnAttemptMayDo(t *testing.T) {
 	l := build(t, setup{timeout: time.Minute}).engine.lanes["books"]
-	require.Greater(t, l.lease(), 2*l.Timeout, "a look-up and a call")
+	require.Greater(t, l.lease(), 2*l.Timeout, "a look-up and a call, before the intent prolongs it")
 }

@@ -132,9 +132,9 @@ var plants = []plant{
 		"in tiers B and C it may have, and the document is made again",
 	},
 	{
-		"intent after the call", "sync/deliver.go",
-		"\tif err := a.engine.store.Begin(a.calls, &note); err != nil {\n\t\treturn a.putBack(\"the intent could not be stored: \" + err.Error())\n\t}\n\tctx, cancel := context.WithTimeout(a.calls, a.Timeout)\n\tdefer cancel()\n\tvar t erp.Transcript\n\tresult := a.Adapter.Deliver(ctx, a.doc, &t)\n",
-		"\tctx, cancel := context.WithTimeout(a.calls, a.Timeout)\n\tdefer cancel()\n\tvar t erp.Transcript\n\tresult := a.Adapter.Deliver(ctx, a.doc, &t)\n\tif err := a.engine.store.Begin(a.calls, &note); err != nil {\n\t\treturn a.putBack(\"the intent could not be stored: \" + err.Error())\n\t}\n",
+		"no intent before the call", "sync/deliver.go",
+		"\tif err := a.engine.store.Begin(a.calls, &note); err != nil {\n\t\treturn note, nil, a.putBack(\"the intent could not be stored: \" + err.Error())\n\t}\n",
+		"",
 		"a crash forgets a call that has left",
 	},
 	{
