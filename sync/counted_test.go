@@ -19,14 +19,21 @@ type counted struct {
 	twice []string
 }
 
+// beside stands for the reference of look-ups that are no part of a delivery.
+const beside = ""
+
 // Deliver counts one call.
 func (c *counted) Deliver(ctx context.Context, doc erp.Document, t *erp.Transcript) erp.Outcome {
 	defer c.enter(doc.Ref)()
 	return c.Adapter.Deliver(ctx, doc, t)
 }
 
-// Lookup counts one call.
+// Lookup counts one call. One that keeps no transcript is no part of a delivery:
+// it only sees whether a gap is closed, and may do so beside any other.
 func (c *counted) Lookup(ctx context.Context, reference string, t *erp.Transcript) ([]erp.Found, error) {
+	if t == nil {
+		reference = beside
+	}
 	defer c.enter(reference)()
 	return c.Adapter.Lookup(ctx, reference, t)
 }
@@ -38,7 +45,7 @@ func (c *counted) enter(reference string) (leave func()) {
 		c.busy = map[string]int{}
 	}
 	c.busy[reference]++
-	if c.busy[reference] > 1 {
+	if c.busy[reference] > 1 && reference != beside {
 		c.twice = append(c.twice, reference)
 	}
 	c.now++

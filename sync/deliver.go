@@ -386,6 +386,10 @@ func (a *attempt) begin(action string) (note store.Attempt, release func(), sett
 	if release, err = a.slot(ctx); err != nil {
 		return note, nil, a.neverLeft(note)
 	}
+	if a.engine.now().Add(a.Timeout).After(note.Until) { // the machine slept, or its clock was set
+		release()
+		return note, nil, a.neverLeft(note)
+	}
 	return note, release, nil
 }
 
