@@ -102,7 +102,7 @@ func TestReconcileFindsLostOrdersAndHasThemMended(t *testing.T) {
 	require.Equal(t, "gapless: 2 gaps found in acme\n", told)
 	require.Contains(t, said, "acme: NOT BALANCED\n")
 	require.Contains(t, said, "7 orders in Shopify = 5 in the ERP + 0 cancelled + 0 excluded + 0 pending + 0 parked + 2 missing\n")
-	require.Regexp(t, `\d+: Missing in the ERP, open, for \d+ s \(gap \d+ of acme\)\n +why:  no webhook told of it: Shopify lists #1007`, said)
+	require.Regexp(t, `\d+: Missing in the ERP, open, for \d+ s \(gap \d+ of acme\)\n +why:  no message from Shopify told of it: Shopify lists #1007`, said)
 	require.Regexp(t, `next: the next comparison brings it into the ERP; a replay does so at once`, said)
 	require.Len(t, w.erp.All(), 5, "to look changes nothing")
 
@@ -116,7 +116,7 @@ func TestReconcileFindsLostOrdersAndHasThemMended(t *testing.T) {
 	require.Contains(t, said, "7 orders in Shopify = 7 in the ERP")
 
 	closed := w.gapless("gaps", "--state", "closed")
-	require.Regexp(t, `acme +#1007 +missing +closed .* no webhook told of it`, closed)
+	require.Regexp(t, `acme +#1007 +missing +closed .* no message from Shopify told of it`, closed)
 	require.Regexp(t, `(?s)#100[67]: Missing in the ERP, .*AT +STEP.*opened +reconcile.*healing +reconcile.*closed +reconcile`, w.gapless("gaps", "1"))
 	runs := w.gapless("runs", "--kind", "reconcile")
 	require.Equal(t, 4, strings.Count(runs, "the command line"), runs)

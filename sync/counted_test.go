@@ -31,10 +31,11 @@ func (c *counted) Deliver(ctx context.Context, doc erp.Document, t *erp.Transcri
 // Lookup counts one call. One that keeps no transcript is no part of a delivery:
 // it only sees whether a gap is closed, and may do so beside any other.
 func (c *counted) Lookup(ctx context.Context, reference string, t *erp.Transcript) ([]erp.Found, error) {
+	counted := reference
 	if t == nil {
-		reference = beside
+		counted = beside
 	}
-	defer c.enter(reference)()
+	defer c.enter(counted)()
 	return c.Adapter.Lookup(ctx, reference, t)
 }
 

@@ -47,8 +47,8 @@ var servers = map[string]func(folder string) (keep, error){
 // TestMain makes this program a server where a benchmark started it as one: in a
 // process of its own, whose memory is its own.
 func TestMain(m *testing.M) {
-	store.SpareProcessor() // as `gapless serve` does; senders and servers alike
 	if name := os.Getenv("GAPLESS_BENCH_SERVER"); name != "" {
+		store.SpareProcessor() // as `gapless serve` does
 		serve(name)
 		return
 	}

@@ -28,8 +28,8 @@ var kinds = map[string]string{
 	"stuck":        "On the way for too long",
 	"parked":       "Waiting for a person",
 	"orphan":       "In the ERP but not in Shopify",
-	"subscription": "Shopify is not set to send webhooks",
-	"silence":      "Fewer webhooks than usual",
+	"subscription": "Shopify is not set to send its messages",
+	"silence":      "Fewer messages from Shopify than usual",
 }
 
 // ways says what found a gap or healed it.
@@ -40,18 +40,18 @@ var ways = map[string]string{
 	"day":       "by this day's comparison",
 	"backfill":  "by a backfill",
 	"numbers":   "by a hole in the order numbers",
-	"lag":       "after a webhook that came late",
-	"silence":   "after webhooks fell silent",
+	"lag":       "after a message from Shopify that came late",
+	"silence":   "after Shopify's messages fell silent",
 	"delivery":  "as it was to be sent",
 	"schedule":  "by a regular look",
 }
 
 // causes says why a gap came about.
 var causes = map[string]string{
-	"webhook_never_came":   "no webhook told of it",
-	"webhook_late":         "its webhook came late",
-	"webhook_refused":      "a webhook that may have told of it was turned away here",
-	"gapless_was_down":     "Gapless was not running when its webhook was sent",
+	"webhook_never_came":   "no message from Shopify told of it",
+	"webhook_late":         "Shopify's message about it came late",
+	"webhook_refused":      "a message that may have told of it was turned away here",
+	"gapless_was_down":     "Gapless was not running when Shopify told of it",
 	"erp_failed":           "the ERP has not taken it so far",
 	"erp_lost":             "it was in the ERP and is no longer there",
 	"erp_edited":           "it was changed in the ERP",
@@ -61,8 +61,8 @@ var causes = map[string]string{
 	"order_refused":        "it was refused, or a rule holds it",
 	"deleted_in_shopify":   "it was deleted in Shopify",
 	"unknown_to_shopify":   "Shopify does not know it",
-	"subscription_removed": "the webhook subscription was removed in Shopify",
-	"webhooks_fell_silent": "Shopify sent fewer webhooks than usual, and changes were lost",
+	"subscription_removed": "the setting by which Shopify sends its messages was removed there",
+	"webhooks_fell_silent": "Shopify sent fewer messages than usual, and changes were lost",
 }
 
 // remedies says who does what about a gap that is open.
@@ -75,7 +75,7 @@ var remedies = map[string]string{
 	"parked":       "a person must mend what the reason names, then replay it",
 	"orphan":       "a person must decide whether the document stays in the ERP",
 	"subscription": "Gapless makes the subscription anew within the hour; a replay does so at once",
-	"silence":      "Gapless asks Shopify for changes more often until webhooks come as usual",
+	"silence":      "Gapless asks Shopify for changes more often until its messages come as usual",
 }
 
 // KindText says in a few words what is wrong where a gap is of this kind.
