@@ -48,7 +48,6 @@ var servers = map[string]func(folder string) (keep, error){
 // process of its own, whose memory is its own.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("GAPLESS_BENCH_SERVER"); name != "" {
-		store.SpareProcessor() // as `gapless serve` does
 		serve(name)
 		return
 	}
@@ -74,6 +73,7 @@ func serve(name string) {
 	server := &http.Server{Handler: door, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 45 * time.Second}
 	go server.Serve(listener)
 	defer profile(name)()
+	store.SpareProcessor() // as `gapless serve` does
 	fmt.Println(listener.Addr())
 	io.Copy(io.Discard, os.Stdin)
 }
