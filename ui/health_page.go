@@ -51,7 +51,7 @@ func healthPage(v *visit) (view, error) {
 	}
 	changes, err := v.Store.SubscriptionChanges(ctx, 20)
 	for _, c := range changes {
-		body.Changes = append(body.Changes, fact{short(c.Shop+": "+c.Topic+" "+c.Change+" "+c.Detail, 300), "", first.at(c.At)})
+		body.Changes = append(body.Changes, fact{short(c.Shop+": "+c.Topic+" "+c.Change+", "+c.Detail, 300), "", first.at(c.At)})
 	}
 	return view{template: "health", title: "Health", body: body}, err
 }

@@ -96,7 +96,7 @@ type reportView struct {
 	Shop, Day, Title string
 	None             bool // there is no report of the day yet
 	Upcoming         bool
-	Headline, Tone   string
+	Verdict, Tone    string
 	Icon             string
 	Facts            []fact
 	Sums             []sum
@@ -179,7 +179,7 @@ const mostTold = 200
 
 func (v *visit) told(r report.Report) reportView {
 	c := v.clock(store.Shop{Timezone: r.Timezone})
-	body := reportView{Headline: r.Headline(), Tone: "good", Icon: "good", Frozen: !r.FrozenAt.IsZero(), Webhooks: r.Webhooks, Notes: r.Notes, Sums: sumsOf(r),
+	body := reportView{Verdict: r.Verdict(), Tone: "good", Icon: "good", Frozen: !r.FrozenAt.IsZero(), Webhooks: r.Webhooks, Notes: r.Notes, Sums: sumsOf(r),
 		Half: span(time.Duration(r.Webhooks.LagP50 * 1e9)), Most: span(time.Duration(r.Webhooks.LagP99 * 1e9))}
 	switch {
 	case !r.Balance.Balanced():

@@ -14,16 +14,30 @@ import (
 //	acme, 22 November 2026: checked through 14:05 only. 210 orders in Shopify so far, all accounted for.
 func (r Report) Headline() string {
 	about := plain(r.Shop, mostName) + ", " + r.clock().date(r.Day)
-	checked := r.checked()
+	if !r.Balance.Balanced() {
+		return about + ", NOT BALANCED: " + r.verdict()
+	}
+	return about + ": " + r.verdict()
+}
+
+// Verdict is the headline where shop and day are told already.
+func (r Report) Verdict() string {
+	if !r.Balance.Balanced() {
+		return "Not balanced: " + r.verdict()
+	}
+	return sentence(r.verdict())
+}
+
+func (r Report) verdict() string {
 	switch {
 	case !r.Balance.Balanced() && !r.Complete:
-		return about + ", NOT BALANCED: " + r.Balance.fault() + "; " + checked + "."
+		return r.Balance.fault() + "; " + r.checked() + "."
 	case !r.Balance.Balanced():
-		return about + ", NOT BALANCED: " + r.Balance.fault() + "."
+		return r.Balance.fault() + "."
 	case !r.Complete:
-		return about + ": " + checked + ". " + r.Balance.account(" so far")
+		return r.checked() + ". " + r.Balance.account(" so far")
 	}
-	return about + ": balanced. " + r.Balance.account("")
+	return "balanced. " + r.Balance.account("")
 }
 
 // checked says how far an incomplete day was checked.

@@ -101,3 +101,13 @@ func TestAnUnknownZoneOrDayIsShownAsItIs(t *testing.T) {
 		require.Equal(t, "acme, someday\uFFFD[2J: balanced. No orders in Shopify.", r.Headline())
 	}
 }
+
+func TestAVerdictIsTheHeadlineWithoutShopAndDay(t *testing.T) {
+	day := Report{Shop: "acme", Day: "2026-11-22", Timezone: "UTC", Complete: true}
+	require.Equal(t, "Balanced. No orders in Shopify.", day.Verdict())
+	day.Balance.Wrong = 2
+	require.Equal(t, "Not balanced: 2 documents wrong in the ERP.", day.Verdict())
+	require.Equal(t, "acme, 22 November 2026, NOT BALANCED: 2 documents wrong in the ERP.", day.Headline())
+	day.Complete = false
+	require.Equal(t, "Not balanced: 2 documents wrong in the ERP; nothing of it is checked yet.", day.Verdict())
+}
