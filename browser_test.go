@@ -194,3 +194,25 @@ func (b *browser) keepShot(name string) {
 	require.NoError(b, err)
 	require.NoError(b, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
 }
+
+// inAllForms has pages judged at both sizes and in both themes.
+func (b *browser) inAllForms(paths map[string]string) {
+	b.Helper()
+	for _, width := range []int64{1280, 360} {
+		for _, theme := range []string{"light", "dark"} {
+			b.as(width, theme)
+			for name, path := range paths {
+				b.look(path)
+				require.Empty(b, b.faults(), "%s at %d, %s", name, width, theme)
+				b.keepShot(fmt.Sprintf("%s-%d-%s", name, width, theme))
+			}
+		}
+	}
+}
+
+// fill types into a field.
+func (b *browser) fill(field, text string) {
+	b.Helper()
+	b.click(field)
+	b.keys(text)
+}

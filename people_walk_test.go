@@ -1,0 +1,73 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/erp/erptest"
+)
+
+// The one-time link, the first admin, and all that only they may see, until they
+// log out and in again.
+func TestTheFirstAdminInARealBrowser(t *testing.T) {
+	const password = "four words in a row"
+	w := newWorld(t, setup{erp: erptest.Options{}})
+	b := newBrowser(t, "http://"+w.address)
+	a := w.opened()
+	a.Server.Open = false
+	w.trade(5)
+	w.eventually(w.atRest)
+	secret, err := a.Store.SetupLink(t.Context())
+	require.NoError(t, err)
+	b.inAllForms(map[string]string{"setup": "/setup/" + secret})
+	b.as(1280, "light")
+
+	b.look("/setup/" + secret)
+	b.fill("#name", "owner")
+	b.fill("#password", password)
+	b.fill("#again", password)
+	b.enter()
+	b.sees(`location.pathname === "/" && document.readyState === "complete"`)
+	b.reads("Nothing is missing")
+	b.reads("owner")
+	b.look("/setup/" + secret)
+	require.NotContains(t, value[string](b, `document.body.innerText`), "make the first admin", "the link works once")
+
+	t.Log("somebody is added, and a token made")
+	b.look("/settings/people")
+	b.fill("#name", "kim@example.com")
+	b.click(`form[action="/settings/people"] .button.main`)
+	b.reads("Give this link to kim@example.com")
+	b.look("/settings/tokens")
+	b.fill("#name", "nightly export")
+	b.click(`form[action="/settings/tokens"] .button.main`)
+	b.reads("It is shown this once")
+	require.Regexp(t, `^gapless_`, value[string](b, `document.querySelector("code.once").innerText`))
+
+	t.Log("a condition is tried on an order")
+	orders := w.shop.Orders()
+	b.look("/settings")
+	b.fill("#order", orders[0].Name)
+	b.fill("#when", ".name == \""+orders[0].Name+"\"")
+	b.click("#try .button")
+	b.reads("is true of it")
+
+	b.inAllForms(map[string]string{
+		"account": "/settings/account", "code": "/settings/account/code", "people": "/settings/people", "tokens": "/settings/tokens", "audit": "/settings/audit",
+	})
+
+	t.Log("out, and in again")
+	b.as(1280, "light")
+	b.look("/settings/audit")
+	b.reads("nightly export")
+	b.click(`form[action="/logout"] button`)
+	b.sees(`location.pathname === "/login"`)
+	b.look("/orders")
+	b.sees(`location.pathname === "/login"`)
+	b.fill("#name", "owner")
+	b.fill("#password", password)
+	b.enter()
+	b.sees(`location.pathname === "/orders"`)
+	b.reads(orders[0].Name)
+}
