@@ -47,6 +47,7 @@ type Client struct {
 	pretend  bool          // api_url is set
 	patience time.Duration // with a file that stands still
 	budget   *budget
+	tokens   tokens
 	wait     func(context.Context, time.Duration) error
 	jitter   func() float64
 	log      *slog.Logger
@@ -76,8 +77,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	}
 	inner := *cfg.HTTP
 	inner.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	tokens, err := newTokens(cfg, base, &inner)
-	if err != nil {
+	if c.tokens, err = newTokens(cfg, base, &inner); err != nil {
 		return nil, err
 	}
 	files := inner
@@ -85,7 +85,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 	c.files, c.patience, c.pretend = &files, cmp.Or(inner.Timeout, defaultTimeout), cfg.APIURL != ""
 	outer := inner
 	outer.Timeout = 0 // transport keeps it: go-shopify forgets to close the body that would stop its timer
-	outer.Transport = &transport{client: c, base: base, tokens: tokens, next: roundTripper(inner), timeout: inner.Timeout}
+	outer.Transport = &transport{client: c, base: base, tokens: c.tokens, next: roundTripper(inner), timeout: inner.Timeout}
 	c.http = &outer
 	return c, nil
 }
@@ -142,6 +142,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// TokenExpires is when the access token in use expires, and whether a new one is
+// asked for before. The zero time: it never does or, where they are asked for,
+// none was yet.
+func (c *Client) TokenExpires() (at time.Time, renewed bool) { return c.tokens.until() }
 
 // SeenVersion is the API version that Shopify answered with last, empty before
 // the first answer. One that differs from the configured version means that the

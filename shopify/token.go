@@ -19,6 +19,9 @@ type tokens interface {
 	// reject says that Shopify did not accept token, and answers whether asking
 	// for another one may help.
 	reject(token string) bool
+	// until is when the token in use expires; zero: it doesn't, or there is none
+	// yet. grants says that new ones are asked for before.
+	until() (expires time.Time, grants bool)
 }
 
 // newTokens picks the source of tokens that the config holds.
@@ -45,6 +48,7 @@ type staticToken string
 
 func (t staticToken) token(context.Context) (string, error) { return string(t), nil }
 func (t staticToken) reject(string) bool                    { return false }
+func (t staticToken) until() (time.Time, bool)              { return time.Time{}, false }
 
 // grantedToken asks for tokens by the client credentials grant,
 // https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/client-credentials-grant.
@@ -99,6 +103,12 @@ func (g *grantedToken) current() (value string, fresh bool) {
 		return "", false
 	}
 	return g.value, now.Before(g.renewAt)
+}
+
+func (g *grantedToken) until() (time.Time, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.expires, true
 }
 
 func (g *grantedToken) reject(token string) bool {

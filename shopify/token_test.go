@@ -85,7 +85,12 @@ func TestGrantedTokenIsRenewedEarly(t *testing.T) {
 	ask := func() error { _, err := client.Shop(t.Context()); return err }
 	pass := func(d time.Duration) { require.NoError(t, clock.Wait(t.Context(), d)) }
 
+	expires, renewed := client.TokenExpires()
+	require.Zero(t, expires, "there is none yet")
+	require.True(t, renewed)
 	require.NoError(t, ask())
+	expires, _ = client.TokenExpires()
+	require.Equal(t, clock.Now().Add(1000*time.Second), expires)
 	pass(799 * time.Second)
 	require.NoError(t, ask())
 	require.Equal(t, 1, shop.count(), "kept until 80 % of its life are over")

@@ -67,6 +67,7 @@ func (v *visit) healthFacts() []fact {
 			text += ", Shopify answers with " + s.APIAnswers
 		}
 		facts = append(facts, fact{Label: "Shopify's API, " + s.Name, Text: text})
+		facts = append(facts, v.tokenFact(s))
 		if s.Pace > 0 {
 			facts = append(facts, fact{Label: "Asks for changes, " + s.Name, Text: "every " + span(s.Pace)})
 		}
@@ -76,4 +77,16 @@ func (v *visit) healthFacts() []fact {
 	}
 	return append(facts, fact{Label: "Store", Text: size(database)}, fact{Label: "Its write-ahead log", Text: size(wal)},
 		fact{Label: "Waits to be stored", Text: plural(int64(rows), "write") + ", " + size(bytes)})
+}
+
+// tokenFact says how long Gapless may ask a shop.
+func (v *visit) tokenFact(s ShopConnection) fact {
+	text := "does not expire"
+	switch {
+	case s.TokenRenewed && s.TokenExpires.IsZero():
+		text = "asked for when it is needed"
+	case s.TokenRenewed:
+		text = "good for " + span(s.TokenExpires.Sub(v.Now())) + ", renewed before"
+	}
+	return fact{Label: "Access token, " + s.Name, Text: text}
 }

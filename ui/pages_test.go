@@ -30,7 +30,7 @@ func newPages(t testing.TB, change ...func(*Options)) *site {
 		o.Config = map[string]any{"server": map[string]any{"public_url": "https://orders.example.com"}, "shops": []any{map[string]any{"name": "acme", "access_token": "***"}}}
 	}}, change...)...)
 	s.actions.connections = Connections{
-		Shops:  []ShopConnection{{Name: "acme", Domain: "acme-shop.myshopify.com", ERP: "books", Webhooks: true, APIVersion: "2026-10", APIAnswers: "2026-10", Pace: time.Minute}, {Name: "beta", Domain: "beta.myshopify.com"}},
+		Shops:  []ShopConnection{{Name: "acme", Domain: "acme-shop.myshopify.com", ERP: "books", Webhooks: true, APIVersion: "2026-10", APIAnswers: "2026-10", Pace: time.Minute}, {Name: "beta", Domain: "beta.myshopify.com", TokenRenewed: true, TokenExpires: epoch.Add(20 * time.Hour)}},
 		ERPs:   []ERPConnection{{Name: "books", Kind: "http", Tier: "A"}, {Name: "old", Kind: "tryton", Tier: "B", Until: epoch.Add(time.Minute), Reason: hostile}},
 		Others: []string{"disk", "mail"}, Free: 1 << 20,
 	}
@@ -401,4 +401,10 @@ func TestTodayAddsUp(t *testing.T) {
 	require.True(t, b.Difference().Empty(), fmt.Sprint(b.Equation()))
 	require.Equal(t, int64(61), b.Shopify.Orders)
 	require.Equal(t, int64(2), b.Missing.Orders)
+}
+
+func TestHealthTellsHowLongTokensAreGood(t *testing.T) {
+	page := newPages(t).html("GET", "/health", "").body
+	require.Contains(t, page, "Access token, acme</dt><dd>does not expire")
+	require.Contains(t, page, "Access token, beta</dt><dd>good for 20 h, renewed before")
 }
