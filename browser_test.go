@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -203,7 +204,7 @@ func (b *browser) inAllForms(paths map[string]string) {
 			b.as(width, theme)
 			for name, path := range paths {
 				b.look(path)
-				require.Empty(b, b.faults(), "%s at %d, %s", name, width, theme)
+				assert.Empty(b, b.faults(), "%s at %d, %s", name, width, theme)
 				b.keepShot(fmt.Sprintf("%s-%d-%s", name, width, theme))
 			}
 		}

@@ -17,9 +17,9 @@ func (a actions) Connections() ui.Connections {
 	for _, s := range a.Config.Shops {
 		expires, renewed := a.Clients[s.Name].TokenExpires()
 		c.Shops = append(c.Shops, ui.ShopConnection{
-			TokenExpires: expires, TokenRenewed: renewed,
 			Name: s.Name, Domain: s.Domain, ERP: s.ERP, Webhooks: s.Webhooks != "off",
 			APIVersion: s.APIVersion, APIAnswers: a.Clients[s.Name].SeenVersion(), Pace: m.Paces[s.Name],
+			TokenExpires: expires, TokenRenewed: renewed,
 		})
 	}
 	for _, e := range a.Config.ERPs {

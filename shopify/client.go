@@ -145,7 +145,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // TokenExpires is when the access token in use expires, and whether a new one is
 // asked for before. The zero time: it never does or, where they are asked for,
-// none was yet.
+// there is none.
 func (c *Client) TokenExpires() (at time.Time, renewed bool) { return c.tokens.until() }
 
 // SeenVersion is the API version that Shopify answered with last, empty before

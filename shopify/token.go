@@ -19,9 +19,9 @@ type tokens interface {
 	// reject says that Shopify did not accept token, and answers whether asking
 	// for another one may help.
 	reject(token string) bool
-	// until is when the token in use expires; zero: it doesn't, or there is none
-	// yet. grants says that new ones are asked for before.
-	until() (expires time.Time, grants bool)
+	// until is when the token in use expires; zero: it doesn't, or there is none.
+	// renewed says that a new one is asked for before.
+	until() (expires time.Time, renewed bool)
 }
 
 // newTokens picks the source of tokens that the config holds.
@@ -108,6 +108,9 @@ func (g *grantedToken) current() (value string, fresh bool) {
 func (g *grantedToken) until() (time.Time, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if !g.now().Before(g.expires) {
+		return time.Time{}, true
+	}
 	return g.expires, true
 }
 

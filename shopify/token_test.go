@@ -105,6 +105,8 @@ func TestGrantedTokenIsRenewedEarly(t *testing.T) {
 	require.Contains(t, log.String(), "could not be renewed yet")
 	pass(200 * time.Second)
 	require.ErrorContains(t, ask(), "502")
+	expires, _ = client.TokenExpires()
+	require.Zero(t, expires, "it has expired")
 	shop.set(func() { shop.fail = 0 })
 	require.NoError(t, ask())
 	require.Equal(t, 3, shop.count())

@@ -302,11 +302,6 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 	return err
 }
 
-// newsOfOffer says that, since the attempt began, an ERP that pulls has answered,
-// or there is something newer to offer to it.
-const newsOfOffer = `EXISTS (SELECT 1 FROM offers v WHERE v.shop = deliveries.shop AND v.order_id = deliveries.order_id AND v.erp = deliveries.erp
-	AND (v.answered_at >= deliveries.changed_at OR deliveries.wanted <> deliveries.claimed))`
-
 // overtaken turns a settlement that would rest into one that goes on, where a
 // newer version is wanted than the one it is about: what was said of the older
 // one (delivered, refused, excluded by a rule) says nothing of the newer.

@@ -170,7 +170,13 @@ func forgetOffers(t *tx, k OrderKey, now time.Time) error {
 
 // onOffer says that a delivery waits for an ERP that has not answered its offer:
 // what is new of its order need not wait.
-const onOffer = `EXISTS (SELECT 1 FROM offers v WHERE v.shop = deliveries.shop AND v.order_id = deliveries.order_id AND v.erp = deliveries.erp AND v.state = 'open')`
+const onOffer = `EXISTS (` + itsOffers + ` AND v.state = 'open')`
+
+// newsOfOffer says that, since an attempt began, the ERP has answered, or there is
+// something newer to offer to it.
+const newsOfOffer = `EXISTS (` + itsOffers + ` AND (v.answered_at >= deliveries.changed_at OR deliveries.wanted <> deliveries.claimed))`
+
+const itsOffers = `SELECT 1 FROM offers v WHERE v.shop = deliveries.shop AND v.order_id = deliveries.order_id AND v.erp = deliveries.erp`
 
 // NewestOffer is the last offer of a reference, or ErrNotFound.
 func (s *Store) NewestOffer(ctx context.Context, erp, ref string) (Offer, error) {

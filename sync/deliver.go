@@ -383,13 +383,15 @@ func (a *attempt) begin(action string) (note store.Attempt, release func(), sett
 	}
 	ctx, cancel := context.WithTimeout(a.stop, a.Timeout)
 	defer cancel()
-	if release, err = a.slot(ctx); err != nil {
+	if release, err = a.slots.take(ctx); err != nil {
 		return note, nil, a.neverLeft(note)
 	}
-	if a.engine.now().Add(a.Timeout).After(note.Until) { // the machine slept, or its clock was set
+	now := a.engine.now()
+	if now.Add(a.Timeout).After(note.Until) { // the machine slept, or its clock was set
 		release()
 		return note, nil, a.neverLeft(note)
 	}
+	note.StartedAt = now // the call takes as long as the ERP does, without the wait for it
 	return note, release, nil
 }
 

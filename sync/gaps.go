@@ -315,7 +315,7 @@ func (l *lane) lookUp(ctx context.Context, reference string) ([]erp.Found, error
 	if err != nil {
 		return nil, err
 	}
-	release, err := l.slot(ctx)
+	release, err := l.slots.take(ctx)
 	leave()
 	if err != nil {
 		return nil, err

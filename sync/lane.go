@@ -16,9 +16,9 @@ type lane struct {
 	engine  *Engine
 	circuit *circuit
 	limiter *rate.Limiter
-	line    chan struct{} // a token each call that is about to be made: its intent is committed, and it waits for a slot
-	slots   chan struct{} // a token each call at once
-	running int           // claims in hand; only run touches it
+	line    places // for calls that are about to be made: an intent is committed there, and waits for a slot
+	slots   places // for the calls at once
+	running int    // claims in hand; only run touches it
 }
 
 func newLane(e *Engine, cfg ERP) *lane {
@@ -32,8 +32,8 @@ func newLane(e *Engine, cfg ERP) *lane {
 		engine:  e,
 		circuit: newCircuit(cfg.Circuit, e.jitter),
 		limiter: rate.NewLimiter(limit, cfg.Concurrency),
-		line:    make(chan struct{}, cfg.Concurrency/2+1),
-		slots:   make(chan struct{}, cfg.Concurrency),
+		line:    make(places, cfg.Concurrency/2+1),
+		slots:   make(places, cfg.Concurrency),
 	}
 }
 
@@ -154,23 +154,24 @@ func (l *lane) Claim(ctx context.Context, limit int) ([]store.Claim, error) {
 // lineUp waits for a place in the short line before the slots, then for the
 // rate. leave gives the place to the next.
 func (l *lane) lineUp(ctx context.Context) (leave func(), err error) {
-	select {
-	case l.line <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if err := l.limiter.Wait(ctx); err != nil {
-		<-l.line
+	if leave, err = l.line.take(ctx); err != nil {
 		return nil, err
 	}
-	return func() { <-l.line }, nil
+	if err := l.limiter.Wait(ctx); err != nil {
+		leave()
+		return nil, err
+	}
+	return leave, nil
 }
 
-// slot waits for a free slot, in which a call may be made.
-func (l *lane) slot(ctx context.Context) (release func(), err error) {
+// places are as many as the channel holds; a token in it is a place taken.
+type places chan struct{}
+
+// take waits for a free place.
+func (p places) take(ctx context.Context) (release func(), err error) {
 	select {
-	case l.slots <- struct{}{}:
-		return func() { <-l.slots }, nil
+	case p <- struct{}{}:
+		return func() { <-p }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

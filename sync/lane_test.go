@@ -136,7 +136,7 @@ func TestACallThatGetsNoSlotInTimeIsNotMade(t *testing.T) {
 	k := a.create()
 	a.hear()
 	lane := a.engine.lanes["books"]
-	taken, err := lane.slot(t.Context())
+	taken, err := lane.slots.take(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, a.send())
 	require.Empty(t, a.wire.said())
@@ -154,4 +154,25 @@ func TestACallThatGetsNoSlotInTimeIsNotMade(t *testing.T) {
 func TestTheLeaseOutlivesEverythingAnAttemptMayDo(t *testing.T) {
 	l := build(t, setup{timeout: time.Minute}).engine.lanes["books"]
 	require.Greater(t, l.lease(), 2*l.Timeout, "a look-up and a call, before the intent prolongs it")
+}
+
+func TestACallTakesAsLongAsTheERPDoes(t *testing.T) {
+	a := build(t, setup{concurrency: 1})
+	k := a.create()
+	a.hear()
+	release, err := a.engine.lanes["books"].slots.take(t.Context())
+	require.NoError(t, err)
+	sent := make(chan int)
+	go func() { sent <- a.send() }()
+	a.eventually("its intent is stored", func() string {
+		if len(a.tries(k)) == 0 {
+			return "no intent yet"
+		}
+		return ""
+	})
+	a.pass(10 * time.Second)
+	release()
+	<-sent
+	require.Zero(t, a.tries(k)[0].Outcome.Duration, "the wait for a slot is not the ERP's")
+	a.judge()
 }

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,10 +115,8 @@ func (s *Server) readFeed(in *offersIn) (wait time.Duration, after int64, err er
 	if wait, err = readWait(in.Wait); err != nil {
 		return 0, 0, huma.Error422UnprocessableEntity("wait is not a number of seconds, like 60")
 	}
-	if after, err = readFeedCursor(in.Cursor); err != nil {
-		return 0, 0, huma.Error422UnprocessableEntity("cursor is not one of ours; leave it out to start anew")
-	}
-	return wait, after, nil
+	after, err = readIDCursor(in.Cursor)
+	return wait, after, err
 }
 
 // stay makes room for a client that waits, which is one of those that listen.
@@ -159,21 +156,6 @@ func readWait(text string) (time.Duration, error) {
 	return min(d, mostWait), err
 }
 
-func feedCursor(seq int64) string {
-	return base64.RawURLEncoding.EncodeToString(strconv.AppendInt(nil, seq, 10))
-}
-
-func readFeedCursor(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	digits, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(string(digits), 10, 64)
-}
-
 // offers is what is on offer now. An offer never changes, so that their numbers
 // make the tag.
 func (s *Server) offers(ctx context.Context, in *offersIn, after int64) (*offersOut, error) {
@@ -185,7 +167,7 @@ func (s *Server) offers(ctx context.Context, in *offersIn, after int64) (*offers
 	var seqs strings.Builder
 	for _, o := range offers {
 		out.Body.Orders = append(out.Body.Orders, Offer{o.Ref, o.Label, o.Seq, o.Cancelled, o.Body})
-		out.Body.Cursor = feedCursor(o.Seq)
+		out.Body.Cursor = strconv.FormatInt(o.Seq, 10)
 		fmt.Fprintln(&seqs, o.Seq)
 	}
 	out.ETag = tagOf([]byte(in.ERP + in.Cursor + "\n" + seqs.String()))

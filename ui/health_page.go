@@ -66,8 +66,7 @@ func (v *visit) healthFacts() []fact {
 		if s.APIAnswers != "" {
 			text += ", Shopify answers with " + s.APIAnswers
 		}
-		facts = append(facts, fact{Label: "Shopify's API, " + s.Name, Text: text})
-		facts = append(facts, v.tokenFact(s))
+		facts = append(facts, fact{Label: "Shopify's API, " + s.Name, Text: text}, v.tokenFact(s))
 		if s.Pace > 0 {
 			facts = append(facts, fact{Label: "Asks for changes, " + s.Name, Text: "every " + span(s.Pace)})
 		}
