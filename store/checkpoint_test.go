@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -113,6 +114,21 @@ func TestABackupReplacesAnOlderOneThatIsStillOpen(t *testing.T) {
 	require.NoError(t, s.Backup(t.Context(), path))
 	require.NoError(t, verify(t.Context(), path))
 	require.Equal(t, "a", one[string](t, second(t, path), `SELECT webhook_id FROM events`))
+}
+
+func TestTheMomentOfABackupIsNoted(t *testing.T) {
+	s := open(t)
+	at, err := s.LastBackup(t.Context())
+	require.NoError(t, err)
+	require.True(t, at.IsZero())
+	require.NoError(t, s.Backup(t.Context(), filepath.Join(t.TempDir(), "backup.db")))
+	at, err = s.LastBackup(t.Context())
+	require.NoError(t, err)
+	require.WithinDuration(t, s.now(), at, time.Minute)
+	require.Error(t, s.Backup(t.Context(), filepath.Join(t.TempDir(), "none", "backup.db")))
+	again, err := s.LastBackup(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, at, again, "one that failed is none")
 }
 
 func TestADatabaseIsNotBackedUpOntoItself(t *testing.T) {

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -24,25 +23,13 @@ func lockFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// noteOwner notes since when this process owns the database.
-func (s *Store) noteOwner(ctx context.Context) error {
-	_, err := s.control.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ('owned_since', CAST($1 AS TEXT))
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, micros(s.now()))
-	return err
-}
-
 // OwnedSince tells since when a process owns the database that lives still: one
 // that runs the engine on it. The zero time: none does.
 func (s *Store) OwnedSince(ctx context.Context) (time.Time, error) {
 	if held, err := held(s.path + ".lock"); err != nil || !held {
 		return time.Time{}, err
 	}
-	var us int64
-	err := s.readers.QueryRowContext(ctx, `SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'owned_since'`).Scan(&us)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("find out who owns the store: %w", err)
-	}
-	return timeOf(us), nil
+	return s.notedTime(ctx, "owned_since")
 }
 
 // held says whether a process holds a lock.

@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"os"
 	"sort"
 	"strconv"
 	"strings"
@@ -88,85 +87,4 @@ func applyMigration(ctx context.Context, db *sql.DB, m migration) error {
 		return err
 	}
 	return tx.Commit()
-}
-
-// copyVerified writes a consistent copy of a live database to path, replacing
-// an older copy, and checks that the copy is whole. Whoever goes on from the
-// copy finds ERPs that have moved on meanwhile, so the copy is made to look each
-// order up before it sends anything.
-func copyVerified(ctx context.Context, db *sql.DB, path string) error {
-	unfinished := path + ".unfinished"
-	if err := removeIfThere(unfinished); err != nil {
-		return err
-	}
-	if err := ownersOnly(unfinished); err != nil {
-		return err
-	}
-	if _, err := db.ExecContext(ctx, `VACUUM INTO ?`, unfinished); err != nil {
-		return fmt.Errorf("copy to %s: %w", unfinished, err)
-	}
-	if err := verifyFirst(ctx, unfinished); err != nil {
-		return err
-	}
-	if err := verify(ctx, unfinished); err != nil {
-		return err
-	}
-	if err := syncFile(unfinished); err != nil {
-		return err
-	}
-	for _, stale := range []string{path + "-wal", path + "-shm"} { // SQLite would play an older copy's WAL into this one
-		if err := removeIfThere(stale); err != nil {
-			return err
-		}
-	}
-	return os.Rename(unfinished, path)
-}
-
-// verifyFirst marks every delivery to be looked up first, and so those of orders
-// that the copy does not know but its successor will hear of: the meta row's
-// value becomes the time of the first start from the copy.
-func verifyFirst(ctx context.Context, path string) error {
-	db, err := sql.Open("sqlite", "file:"+escapePath(path)+"?mode=rw")
-	if err != nil {
-		return err
-	}
-	_, err = db.ExecContext(ctx, `UPDATE deliveries SET verify = 1;
-		INSERT INTO meta (key, value) VALUES ('verify_first', 'yes') ON CONFLICT (key) DO UPDATE SET value = excluded.value`)
-	if err = errors.Join(err, db.Close()); err != nil {
-		return fmt.Errorf("mark the copy: %w", err)
-	}
-	return nil
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// verify runs SQLite's own check over every page and index of the file.
-func verify(ctx context.Context, path string) error {
-	db, err := sql.Open("sqlite", "file:"+escapePath(path)+"?mode=ro")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	var verdict string
-	if err := db.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&verdict); err != nil {
-		return fmt.Errorf("verify %s: %w", path, err)
-	}
-	if verdict != "ok" {
-		return fmt.Errorf("verify %s: %s", path, verdict)
-	}
-	return nil
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

@@ -104,7 +104,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	if !o.Guest {
-		if err := errors.Join(s.beginFromCopy(ctx), s.noteOwner(ctx)); err != nil {
+		if err := errors.Join(s.beginFromCopy(ctx), s.noteTime(ctx, "owned_since", s.now())); err != nil {
 			return nil, err
 		}
 	}
@@ -329,23 +329,6 @@ func SQLiteVersion() string {
 		return "unknown"
 	}
 	return v
-}
-
-// Backup writes a consistent, verified copy to path while the store is in use.
-func (s *Store) Backup(ctx context.Context, path string) error {
-	if sameFile(path, s.path) {
-		return fmt.Errorf("%s is the database itself; name another file for its copy", path)
-	}
-	return copyVerified(ctx, s.control, path)
-}
-
-func sameFile(a, b string) bool {
-	ia, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	ib, err := os.Stat(b)
-	return err == nil && os.SameFile(ia, ib)
 }
 
 func escapePath(path string) string { return strings.ReplaceAll(url.PathEscape(path), "%2F", "/") }

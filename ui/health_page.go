@@ -2,6 +2,7 @@ package ui
 
 import (
 	"runtime"
+	"time"
 )
 
 type healthBody struct {
@@ -38,7 +39,11 @@ func healthPage(v *visit) (view, error) {
 	if n > 0 {
 		body.Reasons = append(body.Reasons, plural(n, "report or alert")+" could not be sent so far: "+short(why, 300))
 	}
-	body.Facts = v.healthFacts()
+	backup, err := v.Store.LastBackup(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	body.Facts = append(v.healthFacts(), backupFact(first, backup))
 	if free := v.Actions.Connections().Free; free >= 0 && free < leastFree {
 		body.Reasons = append(body.Reasons, "Only "+size(free)+" are free on the disk; make room for at least 1 GB.")
 	}
@@ -76,6 +81,14 @@ func (v *visit) healthFacts() []fact {
 	}
 	return append(facts, fact{Label: "Store", Text: size(database)}, fact{Label: "Its write-ahead log", Text: size(wal)},
 		fact{Label: "Waits to be stored", Text: plural(int64(rows), "write") + ", " + size(bytes)})
+}
+
+// backupFact says how much would be lost with the disk.
+func backupFact(c clock, at time.Time) fact {
+	if at.IsZero() {
+		return fact{Label: "Last backup", Text: "none so far; gapless backup FILE makes one while Gapless runs"}
+	}
+	return fact{Label: "Last backup", At: c.at(at)}
 }
 
 // tokenFact says how long Gapless may ask a shop.

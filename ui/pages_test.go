@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -401,6 +402,27 @@ func TestTodayAddsUp(t *testing.T) {
 	require.True(t, b.Difference().Empty(), fmt.Sprint(b.Equation()))
 	require.Equal(t, int64(61), b.Shopify.Orders)
 	require.Equal(t, int64(2), b.Missing.Orders)
+}
+
+func TestHealthTellsWhenTheLastBackupWasMade(t *testing.T) {
+	s := newPages(t)
+	require.Contains(t, s.html("GET", "/health", "").body, "none so far; gapless backup FILE makes one")
+	require.NoError(t, s.ui.Store.Backup(t.Context(), filepath.Join(t.TempDir(), "backup.db")))
+	require.Regexp(t, `Last backup</dt><dd><time datetime="2026-11-23T09:00:00Z"`, s.html("GET", "/health", "").body)
+}
+
+func TestNothingIsOfferedWhereTheGapIsClosed(t *testing.T) {
+	s := newPages(t)
+	page := s.html("GET", "/replay?gap=1&gap=10", "").body
+	require.Contains(t, page, `<form class="card acting" action="/replay" method="post">`)
+	for _, id := range []int64{1, 10} {
+		g, err := s.ui.Store.Gap(t.Context(), id)
+		require.NoError(t, err)
+		require.NoError(t, s.ui.Store.CloseGap(t.Context(), g, "ann"))
+	}
+	page = s.html("GET", "/replay?gap=1&gap=10", "").body
+	require.Contains(t, page, "nothing is left to replay")
+	require.NotContains(t, page, `action="/replay" method="post"`)
 }
 
 func TestHealthTellsHowLongTokensAreGood(t *testing.T) {

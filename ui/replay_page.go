@@ -52,7 +52,8 @@ type replayView struct {
 	Count    int
 	What     string // "3 gaps"
 	Previews []preview
-	Unshown  int // that are replayed too
+	Unshown  int  // that are replayed too
+	Closed   bool // every one of the gaps: nothing is left to replay
 	Back     string
 }
 
@@ -98,13 +99,18 @@ func replayPage(v *visit) (view, error) {
 	}
 	ctx, cancel := context.WithTimeout(v.Context(), previewTime)
 	defer cancel()
+	closed := 0
 	for _, id := range c.Gaps[:min(len(c.Gaps), mostPreviewed)] {
-		p, err := v.previewGap(ctx, id)
+		g, err := v.Store.Gap(ctx, id)
 		if err != nil {
 			return view{}, err
 		}
-		body.Previews = append(body.Previews, p)
+		if g.State == store.GapClosed {
+			closed++
+		}
+		body.Previews = append(body.Previews, v.previewGap(ctx, g))
 	}
+	body.Closed = closed == body.Count
 	for _, k := range c.Orders[:min(len(c.Orders), mostPreviewed)] {
 		body.Previews = append(body.Previews, v.previewOrder(ctx, k))
 	}
@@ -112,18 +118,14 @@ func replayPage(v *visit) (view, error) {
 	return view{template: "replay", title: "Replay " + body.What, body: body}, nil
 }
 
-func (v *visit) previewGap(ctx context.Context, id int64) (preview, error) {
-	g, err := v.Store.Gap(ctx, id)
-	if err != nil {
-		return preview{}, err
-	}
-	plan, err := v.Actions.PlanGap(ctx, id)
+func (v *visit) previewGap(ctx context.Context, g store.Gap) preview {
+	plan, err := v.Actions.PlanGap(ctx, g.ID)
 	p := v.previewOf(plan, err)
-	p.Name, p.Path = gapName(g), fmt.Sprintf("/gaps/%d", id)
+	p.Name, p.Path = gapName(g), fmt.Sprintf("/gaps/%d", g.ID)
 	if plan.Action == "send" {
 		p.Compared = v.compareNow(ctx, g.Key())
 	}
-	return p, nil
+	return p
 }
 
 func (v *visit) previewOrder(ctx context.Context, k store.OrderKey) preview {
