@@ -297,10 +297,14 @@ func (a *attempt) askERP() ([]erp.Found, *store.Settle) {
 	return found, nil
 }
 
-// absent goes on to send, except where the ERP's look-ups lag: then a person
-// must say whether the document of an ambiguous call will still turn up.
+// absent goes on to send, or to leave the order out, except where the ERP's
+// look-ups lag: then a person must say whether the document of an earlier call
+// will still turn up.
 func (a *attempt) absent() *store.Settle {
 	a.doc.Exists = false
+	if a.Adapter.Tier() == erp.TierC && (a.claim.Present || !a.claim.SentAt.IsZero()) {
+		return a.probe()
+	}
 	if a.rule == nil && !a.claim.Order.DeletedAt.IsZero() {
 		a.rule = deleted
 	}
@@ -309,19 +313,21 @@ func (a *attempt) absent() *store.Settle {
 		s.Present = false
 		return s
 	}
-	if a.Adapter.Tier() != erp.TierC || a.claim.SentAt.IsZero() && !a.claim.Present {
-		return nil
-	}
+	return nil
+}
+
+// probe looks again later whether a document has turned up, a few times.
+func (a *attempt) probe() *store.Settle {
 	const probes = 5
 	if a.claim.Tries < probes {
 		s := a.as(store.StateUnknown)
 		s.Tries++
 		s.NextAt = a.engine.now().Add(a.settle())
-		s.Reason = "the last call's result is not known, and the ERP does not show the document yet"
+		s.Reason = "the ERP does not show the document of an earlier call yet"
 		return s
 	}
 	return a.park("deliver", &erp.Problem{
-		Reason: "a call to the ERP was not answered and its document does not show up; sending again could double the order",
+		Reason: "the ERP does not show the document of an earlier call, which may still turn up; sending again could double the order",
 		Field:  "ref",
 		Hint:   "look for the reference " + a.doc.Ref + " in the ERP; replay the order once you are sure that it is not there",
 	})

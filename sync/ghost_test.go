@@ -155,6 +155,28 @@ func TestTierCNeverCreatesAgainByItself(t *testing.T) {
 	a.judge()
 }
 
+// The simulator found it: left out while the document did not show, the order
+// counted as not there, and was made again when the rule let it go.
+func TestTierCLeavesOutNothingThatMayStillTurnUp(t *testing.T) {
+	s := in(erp.TierC)
+	s.erp.Lag = time.Hour
+	a := build(t, s)
+	k := a.create()
+	a.settle()
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+
+	a.under(nothing)
+	a.replay(k)
+	a.settleLater(20 * longest)
+	require.Equal(t, store.StateParked, a.delivery(k).State)
+	a.under()
+	a.pass(time.Hour)
+	a.replay(k)
+	a.settleLater(20 * longest)
+	require.Len(t, a.erp.Live(ref("acme", k.ID)), 1)
+	a.judge()
+}
+
 func TestTierCSendsAgainWhenAPersonSaysThatNothingIsThere(t *testing.T) {
 	a := build(t, in(erp.TierC))
 	k := a.create()

@@ -229,8 +229,8 @@ var plants = []plant{
 	},
 	{
 		"tier C makes documents anew", "sync/deliver.go",
-		"\tif a.Adapter.Tier() != erp.TierC || ",
-		"\tif true || ",
+		"\tif a.Adapter.Tier() == erp.TierC && (",
+		"\tif false && (",
 		"a document that does not show yet is made again",
 	},
 	{
@@ -240,7 +240,7 @@ var plants = []plant{
 		"a call that left after the backup lands on top of what is sent next",
 	},
 	{
-		"a restore without looking first", "store/migrate.go",
+		"a restore without looking first", "store/backup.go",
 		"`UPDATE deliveries SET verify = 1;\n\t\tINSERT",
 		"`UPDATE deliveries SET verify = verify;\n\t\tINSERT",
 		"what the copy knows is sent over what the ERP has",
