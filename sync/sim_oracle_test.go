@@ -18,6 +18,7 @@ import (
 type memory struct {
 	acknowledged map[string]bool         // webhook ids that were answered with 2xx
 	forgotten    map[person]bool         // who was to be forgotten, by an acknowledged webhook
+	redacted     bool                    // something ever was, by one that need not have been acknowledged
 	touched      map[string]bool         // references that people changed in the ERP themselves
 	withheld     map[store.OrderKey]bool // orders of which Shopify has kept fields back, not asked for since
 	holes        map[string]bool         // references of those of which it ever has, or whose buyer a restored copy names again
@@ -74,7 +75,10 @@ func (t *task) observe(step string) {
 	switch {
 	case step == "Begin":
 		t.began = t.now
-	case step == "ApplyIntake" || step == "Redact":
+	case step == "Redact":
+		t.redacted = true
+		t.takenBack()
+	case step == "ApplyIntake" && t.redacted:
 		t.takenBack()
 	case step == "CloseGap":
 		t.closedRightly()
@@ -93,9 +97,6 @@ func (t *task) observe(step string) {
 
 // takenBack notes the attempts whose order a redaction has taken from them.
 func (w *world) takenBack() {
-	if len(w.forgotten) == 0 {
-		return
-	}
 	for _, t := range w.tasks {
 		if t.claim != nil && !t.settled && t.delivery().Token != t.claim.Token {
 			t.disturbed = true
