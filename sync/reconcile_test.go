@@ -188,6 +188,20 @@ func TestAnOrderDeletedInShopifyKeepsItsDocumentAndAsksAPerson(t *testing.T) {
 	}
 }
 
+// The simulator found it: the order itself had left the window, and only its
+// document, cancelled in the ERP, was still in it.
+func TestADocumentIsNotRevivedForAnOrderDeletedBeforeTheWindow(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	require.True(t, a.shop.Delete(k.ID))
+	a.deliverWebhooksNot()
+	a.pass(25 * time.Hour)
+	require.True(t, a.erp.Cancel(ref(k.Shop, k.ID)))
+	require.Empty(t, a.reconcile(true).Faults, "%v", a.gaps(k))
+	require.Zero(t, a.refetch()+a.send())
+	require.Empty(t, a.erp.Live(ref(k.Shop, k.ID)))
+}
+
 func TestADocumentThatNobodyOrderedIsAnOrphan(t *testing.T) {
 	a := build(t, setup{})
 	k := a.place()

@@ -59,13 +59,14 @@ func (r *reconciler) knownOutside(ctx context.Context, lines []line) error {
 	return nil
 }
 
-// shownByShopify asks for orders that the list did not show. The map holds those
-// that were asked for.
+// shownByShopify asks for orders that the list did not show, though it should
+// have or though something is wrong with them: they may be deleted there. The map
+// holds those that were asked for.
 func (r *reconciler) shownByShopify(ctx context.Context, lines []line) (map[int64]bool, error) {
 	shown := map[int64]bool{}
 	var ids []int64
 	for _, l := range lines {
-		if l.head == nil && !l.outside {
+		if l.head == nil && (!l.outside || r.judge(l).kind != "") {
 			ids = append(ids, l.id)
 		}
 	}
