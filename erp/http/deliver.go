@@ -202,10 +202,11 @@ func (a *Adapter) readBack(ctx context.Context, s step, doc erp.Document, ans an
 		return *done
 	case held == nil && doc.Cancelled && !s.create && a.s.Tier != erp.TierC:
 		return erp.Outcome{Result: erp.Updated}
-	case held != nil && arrived(*held, doc, ans) && held.Cancelled != doc.Cancelled:
-		return wrongState(*held)
-	case held != nil && arrived(*held, doc, ans):
+	case held == nil || !arrived(*held, doc, ans):
+	case held.Cancelled == doc.Cancelled:
 		return a.success(s, ans, *held)
+	case !ans.failed(): // else it holds this version from before, and did nothing about its state
+		return wrongState(*held)
 	}
 	reason := "the ERP said ok and did nothing"
 	if c := complain(ans.body).safe(doc.Order); c.text != "" {
@@ -224,8 +225,7 @@ func arrived(held erp.Found, doc erp.Document, ans answer) bool {
 	if held.Version != "" {
 		return held.Version == doc.Version
 	}
-	v, _ := ans.json()
-	return !hasError(v) && (held.Total == nil || held.Total.Equal(doc.Order.Total.Decimal))
+	return !ans.failed() && (held.Total == nil || held.Total.Equal(doc.Order.Total.Decimal))
 }
 
 func wrongState(held erp.Found) erp.Outcome {

@@ -119,6 +119,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "cancel", doc: gone(true), answer: []string{`PUT 200 {"ref":"acme-1","version":"v2","cancelled":true}`}, want: erp.Updated},
 		{name: "cancel, and it is gone", doc: gone(true), answer: []string{"PUT 200 ", "GET 404 "}, want: erp.Updated},
 		{name: "cancel is ignored", doc: gone(true), answer: []string{"PUT 200 " + ok, "GET 200 " + ok}, want: erp.Rejected, reason: "still shows it as live"},
+		{name: "cancel of this version failed", doc: gone(true), answer: []string{`PUT 200 {"error":"locked"}`, "GET 200 " + ok}, want: erp.Retry, reason: "locked"},
 		{name: "cancel did nothing", doc: gone(true), answer: []string{"PUT 200 {}", `GET 200 {"ref":"acme-1","version":"v1"}`}, want: erp.Retry},
 		{name: "cancel failed, no version kept", doc: gone(true), answer: []string{`PUT 200 {"error":"locked"}`, `GET 200 {"ref":"acme-1"}`}, want: erp.Retry, reason: "locked"},
 		{name: "cancel of nothing", doc: gone(false), answer: []string{"GET 404 "}, want: erp.Unchanged},

@@ -33,6 +33,12 @@ func (a answer) ok() bool { return a.status >= 200 && a.status <= 299 }
 
 func (a answer) json() (any, error) { return parse(a.body) }
 
+// failed says that an answer tells of an error, whatever its status.
+func (a answer) failed() bool {
+	v, _ := a.json()
+	return hasError(v)
+}
+
 // problem says what to do about the answer of a read that is not 2xx. key is
 // the setting that led there.
 func (a answer) problem(key string) error {
