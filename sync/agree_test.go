@@ -45,6 +45,30 @@ func TestOrdersThatARestoredBackupDoesNotKnowAreFetchedWithoutAGap(t *testing.T)
 	a.judge()
 }
 
+// The simulator found it: a backfill had brought the order in, and the copy was
+// from before.
+func TestAnOrderOfThePastThatARestoredBackupDoesNotKnowIsFetched(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	a.deliverWebhooksNot()
+	a.pass(48 * time.Hour)
+	a.reconfigure(func(c *Config) { c.Shops[0].Webhooks = true }) // Gapless begins
+	copied := a.backup()
+	a.ask(k)
+	a.settle()
+	require.Len(t, a.erp.Live(ref(k.Shop, k.ID)), 1)
+
+	a.reopen(copied)
+	a.pass(time.Hour)
+	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: BySchedule})
+	require.NoError(t, err)
+	require.True(t, r.Balanced(), "%+v", r)
+	require.EqualValues(t, 1, r.Balance.ERP.Orders)
+	a.settle()
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+	require.Equal(t, 1, a.writes(k))
+}
+
 // untagged is a mapping that passes tags over.
 const untagged = `{ref, total, currency, lines, cancelled_at}`
 

@@ -93,7 +93,7 @@ func (c comparison) unheard(l line, live []entry) verdict {
 	if len(live) == 1 {
 		v.doc = &live[0]
 	}
-	if l.known == nil && l.head.created.Before(c.began) {
+	if l.known == nil && l.head.created.Before(c.began) && len(live) == 0 { // else somebody had it brought in: a copy from a backup does not know it
 		return verdict{class: classExcluded}
 	}
 	if l.head.updated.After(c.until) {
