@@ -297,21 +297,22 @@ func (a *attempt) askERP() ([]erp.Found, *store.Settle) {
 	return found, nil
 }
 
-// absent goes on to send, or to leave the order out, except where the ERP's
-// look-ups lag: then a person must say whether the document of an earlier call
-// will still turn up.
+// absent goes on to send, except where the ERP's look-ups lag: then a person must
+// say whether the document of an earlier call will still turn up. An order that is
+// left out sends nothing, and keeps that doubt for the day it is not.
 func (a *attempt) absent() *store.Settle {
 	a.doc.Exists = false
-	if a.Adapter.Tier() == erp.TierC && (a.claim.Present || !a.claim.SentAt.IsZero()) {
-		return a.probe()
-	}
+	doubtful := a.Adapter.Tier() == erp.TierC && (a.claim.Present || !a.claim.SentAt.IsZero())
 	if a.rule == nil && !a.claim.Order.DeletedAt.IsZero() {
 		a.rule = deleted
 	}
-	if a.rule != nil {
+	switch {
+	case a.rule != nil:
 		s := a.excluded()
-		s.Present = false
+		s.Verify, s.Ambiguous, s.Present = doubtful, doubtful && !a.claim.SentAt.IsZero(), doubtful && a.claim.Present
 		return s
+	case doubtful:
+		return a.probe()
 	}
 	return nil
 }

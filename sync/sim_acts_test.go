@@ -129,6 +129,11 @@ func (w *world) typeIn() {
 		return
 	}
 	reference := one(w.rand, live)
+	for _, other := range live { // few are, and not for long
+		if w.stateOf(other) == store.StateExcluded && w.chance(0.5) {
+			reference = other
+		}
+	}
 	how := one(w.rand, []string{"edited in the ERP", "cancelled in the ERP", "deleted in the ERP"})
 	w.touched[reference] = true
 	w.note("%s: %s", reference, how)

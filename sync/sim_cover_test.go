@@ -28,6 +28,9 @@ var simSteps = []string{
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",
 }
 
+// rareSteps are those that few worlds take: they are aimed at more often.
+var rareSteps = []string{"DropRefetch", "HealGaps", "IgnoreGap", "shop SubscriptionDelete"}
+
 // pairs are all that can meet: a run in which one of them never does has not
 // tried it, and fails.
 func pairs() map[pair]bool {

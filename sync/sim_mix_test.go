@@ -101,7 +101,7 @@ func drawMix(r *rand.Rand) mix {
 	}
 	for range r.IntN(6) {
 		m.aims = append(m.aims, aim{
-			pair: pair{one(r, processTroubles).name, one(r, simSteps)}, after: r.IntN(2) > 0,
+			pair: pair{one(r, processTroubles).name, one(r, one(r, [][]string{simSteps, simSteps, rareSteps}))}, after: r.IntN(2) > 0,
 			from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),
 		})
 	}
