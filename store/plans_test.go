@@ -122,7 +122,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.InTimezone(t.Context(), "acme", "UTC"))
 	require.NoError(t, s.Complete(t.Context(), "acme", noon, noon.Add(time.Hour)))
 	require.NoError(t, s.NumbersSeen(t.Context(), "acme", 1))
-	require.NoError(t, s.Began(t.Context(), "acme", noon))
+	require.NoError(t, s.Began(t.Context(), "acme", noon, noon))
 	require.NoError(t, s.PollAgainFrom(t.Context(), "acme", noon))
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Heard: map[Heard]int64{{"acme", noon}: 1}}))
 	writePeople(t, s)

@@ -163,14 +163,15 @@ func (s *Store) Habit(ctx context.Context, shop string, hours []time.Time) ([]in
 	return counts, nil
 }
 
-// Began notes from when on a shop's orders are Gapless's to carry. It only ever
-// moves back, as a backfill takes older orders in.
-func (s *Store) Began(ctx context.Context, shop string, at time.Time) error {
+// Began notes that a shop's orders placed from one moment up to another are
+// Gapless's to carry. The beginning only ever moves back, as backfills take older
+// orders in, and only where no hole is left between.
+func (s *Store) Began(ctx context.Context, shop string, from, to time.Time) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE shops SET began_at = $1 WHERE shop = $2 AND (began_at = 0 OR began_at > $1)`, micros(at), shop)
+		return t.exec(`UPDATE shops SET began_at = $1 WHERE shop = $2 AND (began_at = 0 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to))
 	})
 }
 

@@ -49,19 +49,20 @@ func TestAShopIsNothingUntilSomethingIsKnownOfIt(t *testing.T) {
 	require.Equal(t, Shop{Name: "acme"}, shop)
 
 	require.NoError(t, s.InTimezone(t.Context(), "acme", "Europe/Berlin"))
-	require.NoError(t, s.Began(t.Context(), "acme", hour(5)))
+	require.NoError(t, s.Began(t.Context(), "acme", hour(5), hour(5)))
 	require.NoError(t, s.NumbersSeen(t.Context(), "acme", 1005))
 	want := Shop{Name: "acme", Timezone: "Europe/Berlin", BeganAt: hour(5), NumberSeen: 1005}
 	shop, err = s.Shop(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, want, shop)
 
-	require.NoError(t, s.Began(t.Context(), "acme", hour(7)), "only ever earlier")
+	require.NoError(t, s.Began(t.Context(), "acme", hour(7), hour(9)), "only ever earlier")
 	require.NoError(t, s.NumbersSeen(t.Context(), "acme", 1001), "only ever higher")
 	shop, err = s.Shop(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, want, shop)
-	require.NoError(t, s.Began(t.Context(), "acme", hour(3)))
+	require.NoError(t, s.Began(t.Context(), "acme", hour(1), hour(4)), "which leaves a hole")
+	require.NoError(t, s.Began(t.Context(), "acme", hour(3), hour(5)))
 	shop, err = s.Shop(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, hour(3), shop.BeganAt)

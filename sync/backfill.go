@@ -253,9 +253,10 @@ func (b *backfill) list(ctx context.Context) error {
 }
 
 // end notes that the orders of the window are Gapless's from now on. Before, a
-// comparison would take those still to come for lost.
+// comparison would take those still to come for lost. A window that ends before
+// Gapless began claims nothing: what was placed between the two is another's.
 func (b *backfill) end(ctx context.Context) error {
-	if err := b.store.Began(ctx, b.shop.Name, b.run.From); err != nil {
+	if err := b.store.Began(ctx, b.shop.Name, b.run.From, b.run.To); err != nil {
 		return err
 	}
 	b.run.State, b.run.Total = store.RunDone, b.run.Done

@@ -77,6 +77,30 @@ func TestABackfillBringsThePastInAndPassesOverWhatIsKnown(t *testing.T) {
 	require.Equal(t, epoch.Add(-time.Hour), a.cursor().BeganAt)
 }
 
+// A backfill of some days long ago leaves those between them and the beginning to
+// whoever booked them.
+func TestABackfillClaimsNothingButItsWindow(t *testing.T) {
+	a := past(t, 20, shopifytest.Options{})
+	old := a.create()
+	a.deliverWebhooksNot()
+	a.pass(time.Minute)
+	to := a.Now()
+	a.pass(40 * 24 * time.Hour)
+	later := a.create()
+	a.deliverWebhooksNot()
+	a.pass(10 * 24 * time.Hour)
+	a.reconfigure(func(*Config) {}) // Gapless begins
+	run, err := a.engine.StartBackfill(t.Context(), "acme", epoch.Add(-time.Hour), to, "test")
+	require.NoError(t, err)
+	require.Equal(t, store.RunDone, a.carryOn(run).State)
+	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: BySchedule})
+	require.NoError(t, err)
+	require.Empty(t, r.Faults, "%v", a.gaps(later))
+	a.settle()
+	require.Empty(t, a.erp.Live(ref("acme", later.ID)))
+	require.Len(t, a.erp.Live(ref("acme", old.ID)), 1)
+}
+
 func TestABackfillThatWasKilledGoesOnWhereItWas(t *testing.T) {
 	a := past(t, 260, shopifytest.Options{})
 	run := a.backfill()

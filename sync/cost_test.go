@@ -70,7 +70,7 @@ func TestComparingADayOfTenThousandOrdersCostsFortyOneRequestsAtMost(t *testing.
 	for range orders {
 		a.shop.Create()
 	}
-	require.NoError(t, a.store.Began(t.Context(), "acme", a.Now().Add(time.Hour))) // so that they are not Gapless's, and nothing is fetched
+	require.NoError(t, a.store.Began(t.Context(), "acme", a.Now().Add(time.Hour), a.Now().Add(time.Hour))) // so that they are not Gapless's, and nothing is fetched
 	m := a.metered()
 	a.pass(5 * time.Minute)
 	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunReconcile, From: a.Now().Add(-24 * time.Hour), To: a.Now(), Heal: true, By: BySchedule})

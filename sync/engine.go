@@ -168,7 +168,7 @@ func (e *Engine) Recover(ctx context.Context) error {
 		}
 		signs.highest = shop.NumberSeen
 		if shop.BeganAt.IsZero() {
-			if err := e.store.Began(ctx, name, e.started.Add(-e.shops[name].Reconcile.Window)); err != nil {
+			if err := e.store.Began(ctx, name, e.started.Add(-e.shops[name].Reconcile.Window), e.started); err != nil {
 				return err
 			}
 		}

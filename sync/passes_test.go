@@ -139,6 +139,21 @@ func TestOrdersPlacedBeforeGaplessBeganAreLeftOutByTheClockOnly(t *testing.T) {
 	a.judge()
 }
 
+// Who looks at a day from before Gapless began does not claim its orders.
+func TestLookingAtAnOldDayClaimsNothing(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	a.deliverWebhooksNot()
+	day := a.Now()
+	a.pass(72 * time.Hour)
+	a.reconfigure(func(*Config) {}) // Gapless begins
+	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDay, Axis: store.ByCreated, From: day.Add(-time.Hour), To: day.Add(time.Hour), Heal: true, By: "ann"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, r.Balance.Excluded.Orders)
+	require.Empty(t, a.gaps(k))
+	require.Zero(t, a.refetch()+a.send())
+}
+
 // While a backfill is under way, the orders that it is still to bring in are not lost.
 func TestOrdersThatABackfillIsToBringInAreNoGaps(t *testing.T) {
 	a := past(t, 40, shopifytest.Options{})

@@ -110,11 +110,11 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	}
 	r.until, r.tolerance = decided.Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
 	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
-	if pass.By == BySchedule {
-		state, err := e.store.Shop(ctx, name)
-		if err != nil {
-			return nil, err
-		}
+	state, err := e.store.Shop(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if pass.By == BySchedule || pass.Kind == store.RunDay { // who looks at an old day does not claim its orders
 		r.began = state.BeganAt
 	}
 	if err := e.store.BeginRun(ctx, &r.run); err != nil {

@@ -361,7 +361,7 @@ var plants = []plant{
 	},
 	{
 		"a backfill begins nothing", "sync/backfill.go",
-		"\tif err := b.store.Began(ctx, b.shop.Name, b.run.From); err != nil {\n\t\treturn err\n\t}\n",
+		"\tif err := b.store.Began(ctx, b.shop.Name, b.run.From, b.run.To); err != nil {\n\t\treturn err\n\t}\n",
 		"",
 		"comparisons go on leaving out the orders that a backfill brought in",
 	},
