@@ -290,6 +290,9 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 			if _, _, _, err := s.foundGap(t, *r.Gap); err != nil {
 				return err
 			}
+			if err := unhealed(t, `shop = $1 AND order_id = $2 AND erp = $3`, r.Gap.Detail, now, r.Shop, r.ID, r.ERP); err != nil {
+				return err
+			}
 		}
 		if r.Refetch != nil && !stale {
 			return askAgain(t, *r.Refetch)

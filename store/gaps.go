@@ -239,6 +239,33 @@ func (s *Store) CheckedGap(ctx context.Context, id int64, asked time.Time, detai
 	})
 }
 
+// UnhealedGap notes that what was started did not mend a gap, and that nothing is
+// under way any more: it is open again.
+func (s *Store) UnhealedGap(ctx context.Context, id int64, why string) error {
+	return s.writer.apply(ctx, Gaps, func(t *tx) error { return unhealed(t, `id = $1`, why, s.now(), id) })
+}
+
+// unhealed opens the gaps again that are being healed.
+func unhealed(t *tx, which, why string, now time.Time, args ...any) error {
+	rows, err := t.query(`SELECT id FROM gaps WHERE state = 'healing' AND `+which, args...)
+	if err != nil {
+		return err
+	}
+	ids, err := scanIDs(rows)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := t.exec(`UPDATE gaps SET state = 'open' WHERE id = $1`, id); err != nil {
+			return err
+		}
+		if err := gapStep(t, id, now, "reopened", "", "what was started did not help: "+why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // IgnoreGap notes who ignores a gap, and why. It says whether there was a gap to ignore.
 func (s *Store) IgnoreGap(ctx context.Context, id int64, by, reason string) (done bool, err error) {
 	now := s.now()

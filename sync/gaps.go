@@ -129,6 +129,8 @@ func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 		return e.store.CheckedGap(ctx, g.ID, asked, "")
 	case v.kind == store.GapOrphan && g.Kind != store.GapOrphan:
 		return e.deletedSince(ctx, g, v)
+	case v.kind == store.GapOrphan: // nothing but a person can help
+		return errors.Join(e.store.CheckedGap(ctx, g.ID, asked, v.detail), e.store.UnhealedGap(ctx, g.ID, v.detail))
 	case v.kind != "" || v.ask:
 		return e.store.CheckedGap(ctx, g.ID, asked, v.detail)
 	}
@@ -176,7 +178,7 @@ func (e *Engine) sides(ctx context.Context, l *lane, g store.Gap, c comparison) 
 	case len(heads) > 0:
 		head := entryOfHead(heads[0])
 		it.head = &head
-	case it.known != nil:
+	case it.known != nil && e.now().Sub(it.known.CreatedAt) < deepest: // older ones Shopify may hide
 		it.known.DeletedAt = e.now()
 	}
 	return it, nil

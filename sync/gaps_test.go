@@ -141,6 +141,39 @@ func (a *appliance) gaveWay(k store.OrderKey) store.Gap {
 	return gaps[0]
 }
 
+// What a person started did not help: nobody is told that it is being put right.
+func TestAGapThatAReplayDidNotMendIsOpenAgain(t *testing.T) {
+	a := build(t, setup{rules: []erp.Rule{waits}})
+	k := a.create()
+	a.settle()
+	a.reconcile(false)
+	parked := a.gap(k)
+	require.Equal(t, []string{store.GapParked, store.GapOpen}, []string{parked.Kind, parked.State})
+	_, err := a.engine.ReplayGaps(t.Context(), []int64{parked.ID}, "ann")
+	require.NoError(t, err)
+	require.Equal(t, store.GapHealing, a.gap(k).State)
+	a.refetch()
+	a.settle()
+	require.Equal(t, store.GapOpen, a.gap(k).State)
+	steps, err := a.store.GapSteps(t.Context(), parked.ID)
+	require.NoError(t, err)
+	require.Equal(t, "reopened", steps[len(steps)-1].Step)
+}
+
+// Shopify may hide orders that are older than it lets an app read.
+func TestAnOldOrderThatShopifyHidesIsNotTakenForDeleted(t *testing.T) {
+	a := build(t, setup{tier: erp.TierB, erp: erptest.Options{NoKey: true}})
+	k := a.place()
+	a.enter(k, a.order(k).Version) // somebody typed it in once more
+	a.reconcile(false)
+	require.Equal(t, store.GapDoubled, a.gap(k).Kind)
+	require.True(t, a.shop.Delete(k.ID))
+	a.deliverWebhooksNot()
+	a.pass(deepest + time.Hour)
+	a.verify()
+	require.Equal(t, []string{store.GapDoubled, store.GapOpen}, []string{a.gap(k).Kind, a.gap(k).State})
+}
+
 // The same where the shop deletes the order before it was asked for.
 func TestAGapOfAChangeOfAnOrderThatIsGoneFromTheShopIsAboutItsDocument(t *testing.T) {
 	a := build(t, setup{})
