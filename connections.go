@@ -18,7 +18,7 @@ func (a actions) Connections() ui.Connections {
 		expires, renewed := a.Clients[s.Name].TokenExpires()
 		c.Shops = append(c.Shops, ui.ShopConnection{
 			Name: s.Name, Domain: s.Domain, ERP: s.ERP, Webhooks: s.Webhooks != "off",
-			APIVersion: s.APIVersion, APIAnswers: a.Clients[s.Name].SeenVersion(), Pace: m.Paces[s.Name],
+			APIVersion: s.APIVersion, APIAnswers: a.Clients[s.Name].SeenVersion(), Pace: m.Paces[s.Name], Compares: s.Reconcile.Every,
 			TokenExpires: expires, TokenRenewed: renewed,
 		})
 	}

@@ -36,6 +36,33 @@ func (s *Store) LiveGapKinds(ctx context.Context) (all []GapCount, err error) {
 	return all, err
 }
 
+// ShopGaps counts the orders of a shop that live gaps are about, whenever they
+// were placed, by what is the matter with them.
+type ShopGaps struct {
+	Missing int64 // the ERP does not have them
+	Wrong   int64 // the ERP has them otherwise: stale, mismatch, doubled, orphan
+	Stuck   int64
+	Parked  int64
+	Unheard int64 // gaps of Shopify's messages; no order stands behind these
+}
+
+const shopGaps = `SELECT
+		count(DISTINCT CASE WHEN kind = 'missing' THEN order_id END),
+		count(DISTINCT CASE WHEN kind IN ('stale', 'mismatch', 'doubled', 'orphan') THEN order_id END),
+		count(DISTINCT CASE WHEN kind = 'stuck' THEN order_id END),
+		count(DISTINCT CASE WHEN kind = 'parked' THEN order_id END),
+		count(CASE WHEN kind IN ('subscription', 'silence') THEN 1 END)
+	FROM gaps WHERE state IN ('open', 'healing') AND +shop = $1`
+
+// ShopGaps counts what is open or healing of a shop. It reads the live gaps alone.
+func (s *Store) ShopGaps(ctx context.Context, shop string) (g ShopGaps, err error) {
+	err = s.readers.QueryRowContext(ctx, shopGaps, shop).Scan(&g.Missing, &g.Wrong, &g.Stuck, &g.Parked, &g.Unheard)
+	if err != nil {
+		return g, fmt.Errorf("count the gaps of %s: %w", shop, err)
+	}
+	return g, nil
+}
+
 // HealedSince counts the gaps of a shop that were first seen since a moment and
 // are closed.
 func (s *Store) HealedSince(ctx context.Context, shop string, since time.Time) (n int64, err error) {

@@ -88,6 +88,7 @@ type ShopConnection struct {
 	Webhooks               bool
 	APIVersion, APIAnswers string        // what is asked for, and what Shopify answers with; empty: not asked yet
 	Pace                   time.Duration // between polls at present
+	Compares               time.Duration // from one regular comparison to the next
 	TokenExpires           time.Time     // zero: never or, where it is renewed, there is none yet
 	TokenRenewed           bool          // before it expires
 }

@@ -21,21 +21,22 @@ type overviewBody struct {
 
 // shopToday is one shop's day so far.
 type shopToday struct {
-	Name      string
-	Alone     bool // the only one: its verdict is the page's
-	Tone      string
-	Icon      string
-	Sentence  string
-	Equation  []term
-	Complete  *moment // every change before it was compared; nil: none was
-	Compared  *moment // when the last comparison began
-	Balanced  bool    // it read all sides whole, and they add up
-	Run       int64   // the last comparison
-	Healed    int64   // gaps of today that are closed
-	Money     int     // currencies
-	Old       bool    // its figures are being made anew
-	Left      string  // what does not add up
-	HasOrders bool
+	Name     string
+	Alone    bool // the only one: its verdict is the page's
+	Tone     string
+	Icon     string
+	Sentence string
+	Equation []term
+	Complete *moment // every change before it was compared; nil: none was
+	Compared *moment // when the last comparison began
+	Balanced bool    // it read all sides whole, and they add up
+	Run      int64   // the last comparison
+	Healed   int64   // gaps of today that are closed
+	Money    int     // currencies
+	Old      bool    // its figures are being made anew
+	Left     string  // what does not add up
+	Notes    []string
+	gaps     store.ShopGaps // of all days
 }
 
 // term is one number of the equation.
@@ -140,45 +141,14 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 	if compared.At != nil {
 		t.Compared, t.Balanced, t.Run = c.at(*compared.At), compared.Balanced, compared.Run
 	}
+	if t.gaps, err = v.Store.ShopGaps(v.Context(), name); err != nil {
+		return t, err
+	}
 	t.Old = old
 	t.Complete = c.at(shop.CompleteThrough)
-	t.judge(b)
+	t.judge(b, v.sight(shop))
 	t.equate(b)
 	return t, nil
-}
-
-// judge puts the day in a sentence. What was never compared is not called
-// complete.
-func (t *shopToday) judge(b report.Balance) {
-	t.HasOrders = b.Shopify.Orders > 0
-	off := b.Difference()
-	switch {
-	case b.Missing.Orders > 0:
-		t.Tone, t.Icon, t.Sentence = "bad", "bad", plural(b.Missing.Orders, "order")+are(b.Missing.Orders)+"missing in the ERP"
-	case !off.Empty():
-		t.Tone, t.Icon, t.Sentence = "bad", "bad", "Today does not add up"
-		t.Left = off.String()
-	case t.Complete == nil:
-		t.Tone, t.Icon, t.Sentence = "unsure", "unsure", "Not compared yet"
-	case b.Parked.Orders > 0:
-		t.Tone, t.Icon, t.Sentence = "unsure", "unsure", plural(b.Parked.Orders, "order")+wait(b.Parked.Orders)+"for you; nothing is missing"
-	default:
-		t.Tone, t.Icon, t.Sentence = "good", "good", "Nothing is missing"
-	}
-}
-
-func are(n int64) string {
-	if n == 1 {
-		return " is "
-	}
-	return " are "
-}
-
-func wait(n int64) string {
-	if n == 1 {
-		return " waits "
-	}
-	return " wait "
 }
 
 func (t *shopToday) equate(b report.Balance) {
