@@ -299,6 +299,15 @@ func (s *Store) Ready(ctx context.Context) error {
 	})
 }
 
+// Failing says why the last writes could not be stored; nil: they were. Nothing is
+// stored to find out.
+func (s *Store) Failing() error {
+	if err := s.writer.failing.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Queued tells how many writes wait and how many bytes they hold.
 func (s *Store) Queued() (rows int, bytes int64) {
 	return len(s.writer.queue), s.writer.bytes.Load()

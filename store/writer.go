@@ -66,10 +66,11 @@ type writer struct {
 	stop      chan struct{} // closed: no new writes
 	stopOnce  sync.Once
 	finished  chan struct{}
-	written   atomic.Int64 // bytes, since the WAL was last moved into the database
-	between   sync.Mutex   // held during a group; the checkpointer takes it to find the WAL at rest
-	committed func(Topic)  // called after each group
-	step      func(bool)   // Options.Step
+	failing   atomic.Pointer[error] // why the last group was not committed; nil: it was
+	written   atomic.Int64          // bytes, since the WAL was last moved into the database
+	between   sync.Mutex            // held during a group; the checkpointer takes it to find the WAL at rest
+	committed func(Topic)           // called after each group
+	step      func(bool)            // Options.Step
 }
 
 func newWriter(ctx context.Context, db *sql.DB, o Options, committed func(Topic)) (*writer, error) {
@@ -191,6 +192,10 @@ func (w *writer) commit(group []*write) {
 	w.between.Lock()
 	err := w.tryCommit(group)
 	w.between.Unlock()
+	w.failing.Store(nil)
+	if err != nil {
+		w.failing.Store(&err)
+	}
 	var wakes Topic
 	for _, x := range group {
 		if err != nil {

@@ -29,24 +29,14 @@ func healthPage(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	if v.Ready != nil {
-		body.Reasons = v.Ready(ctx)
-	}
-	n, why, err := v.Store.UnsentLetters(ctx)
-	if err != nil {
+	if body.Reasons, err = v.unwell(first, body.Lines); err != nil {
 		return view{}, err
-	}
-	if n > 0 {
-		body.Reasons = append(body.Reasons, plural(n, "report or alert")+" could not be sent so far: "+short(why, 300))
 	}
 	backup, err := v.Store.LastBackup(ctx)
 	if err != nil {
 		return view{}, err
 	}
 	body.Facts = append(v.healthFacts(), backupFact(first, backup))
-	if free := v.Actions.Connections().Free; free >= 0 && free < leastFree {
-		body.Reasons = append(body.Reasons, "Only "+size(free)+" are free on the disk; make room for at least 1 GB.")
-	}
 	refused, err := v.Store.Refusals(ctx, 20)
 	if err != nil {
 		return view{}, err
@@ -59,6 +49,27 @@ func healthPage(v *visit) (view, error) {
 		body.Changes = append(body.Changes, fact{short(c.Shop+": "+c.Topic+" "+c.Change+", "+c.Detail, 300), "", first.at(c.At)})
 	}
 	return view{template: "health", title: "Health", body: body}, err
+}
+
+// unwell says all that is the matter, one sentence or two each; nothing: all is well.
+func (v *visit) unwell(c clock, lines []lineState) (all []string, err error) {
+	if failure := v.Store.Failing(); failure != nil {
+		v.Log.Error("the last writes could not be stored", "err", failure)
+		all = append(all, "Nothing could be stored just now, so messages from Shopify are turned away until it can. The log of Gapless says why.")
+	}
+	for _, l := range lines {
+		if l.Tone == "bad" {
+			all = append(all, l.Name+": "+l.State+". "+c.tell(l.What))
+		}
+	}
+	n, why, err := v.Store.UnsentLetters(v.Context())
+	if n > 0 {
+		all = append(all, plural(n, "report or alert")+" could not be sent so far: "+short(why, 300))
+	}
+	if free := v.Actions.Connections().Free; free >= 0 && free < leastFree {
+		all = append(all, "Only "+size(free)+" are free on the disk; make room for at least 1 GB.")
+	}
+	return all, err
 }
 
 func (v *visit) healthFacts() []fact {
@@ -79,7 +90,7 @@ func (v *visit) healthFacts() []fact {
 	if connected.Free >= 0 {
 		facts = append(facts, fact{Label: "Free on the disk", Text: size(connected.Free)})
 	}
-	return append(facts, fact{Label: "Store", Text: size(database)}, fact{Label: "Its write-ahead log", Text: size(wal)},
+	return append(facts, fact{Label: "Store", Text: size(database)}, fact{Label: "Its newest writes", Text: size(wal)},
 		fact{Label: "Waits to be stored", Text: plural(int64(rows), "write") + ", " + size(bytes)})
 }
 

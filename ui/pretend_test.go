@@ -22,6 +22,7 @@ type asked struct {
 	report      report.Report
 	day         string
 	connections Connections
+	connecting  func() // as Connections is asked; nil: nothing
 	tested      string
 }
 
@@ -56,7 +57,12 @@ func (a *actions) StartDay(_ context.Context, _, day, by string) (int64, error) 
 }
 
 // Connections tells those of the test.
-func (a *actions) Connections() Connections { return a.connections }
+func (a *actions) Connections() Connections {
+	if a.connecting != nil {
+		a.connecting()
+	}
+	return a.connections
+}
 
 // Test notes what is tried.
 func (a *actions) Test(_ context.Context, kind, name string) error {
