@@ -160,20 +160,20 @@ func scanIDs(rows *sql.Rows) ([]int64, error) {
 
 // OrdersOf lists the orders of customers with this e-mail address, or with all of
 // these words in their names, those with the highest ids first, in one shop or,
-// where that is empty, in all.
-func (s *Store) OrdersOf(ctx context.Context, customer, shop string, limit int) ([]OrderView, error) {
+// where that is empty, in all. States leave those whose delivery is in one of them.
+func (s *Store) OrdersOf(ctx context.Context, customer, shop string, limit int, states ...string) ([]OrderView, error) {
 	tokens := s.tokens([]string{customer})
 	if len(tokens) == 0 {
 		return nil, nil
 	}
 	slices.Reverse(tokens) // last names are rarer than first names
-	query, args := customerQuery(tokens, shop, limit)
+	query, args := customerQuery(tokens, shop, limit, states...)
 	return s.orderViews(ctx, query, args...)
 }
 
 // customerQuery walks the orders of one token, newest first, and looks each up
 // under the others.
-func customerQuery(tokens []int64, shop string, limit int) (string, []any) {
+func customerQuery(tokens []int64, shop string, limit int, states ...string) (string, []any) {
 	var w where
 	w.and("c.token = ?", tokens[0])
 	for _, token := range tokens[1:] {
@@ -181,6 +181,9 @@ func customerQuery(tokens []int64, shop string, limit int) (string, []any) {
 	}
 	if shop != "" {
 		w.and("c.shop = ?", shop)
+	}
+	if len(states) > 0 {
+		w.and("EXISTS (SELECT 1 FROM deliveries d WHERE d.shop = c.shop AND d.order_id = c.order_id AND " + w.among("+d.state", states) + ")")
 	}
 	found, args := w.list(`SELECT c.order_id, c.shop FROM customers c`, "c.order_id DESC, c.shop DESC", limit)
 	return `SELECT ` + viewColumns + ` FROM (` + found + `) f CROSS JOIN orders o ON o.shop = f.shop AND o.id = f.order_id

@@ -22,13 +22,16 @@ type OrderFilter struct {
 	Name   string // exact, "#1001"
 	ID     int64
 	ERPRef string // the ERP's own number, exact
-	Before Cursor // only orders first seen before it
-	Limit  int
+	// Of the Shop, which is to be given too: placed in [From, To), and still in
+	// Shopify. Those placed last are at the top then.
+	From, To time.Time
+	Before   Cursor // only orders after this place in the list
+	Limit    int
 }
 
 // Cursor is a place in a list of orders, newest first.
 type Cursor struct {
-	SeenAt time.Time
+	SeenAt time.Time // or when it was placed, where the list is of a day
 	ID     int64
 	Shop   string // orders of two shops may share both
 }
@@ -68,6 +71,9 @@ func (s *Store) orderViews(ctx context.Context, query string, args ...any) ([]Or
 // query walks the deliveries of one state where a list is of that state, for it
 // may be a handful among a million orders; else the orders.
 func (f OrderFilter) query() (string, []any) {
+	if !f.From.IsZero() {
+		return f.dayQuery()
+	}
 	from, place := "orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id", "o.first_seen_at, o.id, o.shop"
 	if f.ERPRef != "" || f.State != "" && f.Name == "" && f.ID == 0 {
 		from, place = "deliveries d JOIN orders o ON o.shop = d.shop AND o.id = d.order_id", "d.seen_at, d.order_id, d.shop"
@@ -94,6 +100,22 @@ func (f OrderFilter) query() (string, []any) {
 		w.and("("+place+") < (?, ?, ?)", micros(f.Before.SeenAt), f.Before.ID, f.Before.Shop)
 	}
 	return w.list(`SELECT `+viewColumns+` FROM `+from, strings.ReplaceAll(place, ",", " DESC,")+" DESC", f.Limit)
+}
+
+// dayQuery walks the orders that were placed in a time.
+func (f OrderFilter) dayQuery() (string, []any) {
+	const place = "o.created_at, o.id, o.shop"
+	var w where
+	w.and("o.shop = ?", f.Shop)
+	w.and("o.created_at >= ? AND o.created_at < ?", micros(f.From), micros(f.To))
+	w.and("o.deleted_at = 0")
+	if f.State != "" {
+		w.and("+d.state = ?", f.State)
+	}
+	if !f.Before.SeenAt.IsZero() {
+		w.and("("+place+") < (?, ?, ?)", micros(f.Before.SeenAt), f.Before.ID, f.Before.Shop)
+	}
+	return w.list(`SELECT `+viewColumns+` FROM orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id`, "o.created_at DESC, o.id DESC, o.shop DESC", f.Limit)
 }
 
 // Stats is the state of the whole at one moment.

@@ -20,6 +20,15 @@ func (w *where) and(condition string, args ...any) {
 	w.conditions = append(w.conditions, condition)
 }
 
+// among is a condition for a column to hold one of some values.
+func (w *where) among(column string, values []string) string {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = w.bind(v)
+	}
+	return column + " IN (" + strings.Join(marks, ", ") + ")"
+}
+
 func (w *where) bind(arg any) string {
 	w.args = append(w.args, arg)
 	return "$" + strconv.Itoa(len(w.args))

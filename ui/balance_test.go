@@ -13,7 +13,7 @@ import (
 func (s *site) inShopify() (figure string, old bool) {
 	s.Helper()
 	page := s.html("GET", "/", "").body
-	_, rest, found := strings.Cut(page, `href="/orders?shop=acme"><b>`)
+	_, rest, found := strings.Cut(page, `href="/orders?shop=acme&amp;day=2026-11-23"><b>`)
 	require.True(s, found)
 	figure, _, _ = strings.Cut(rest, "<")
 	return figure, strings.Contains(page, "data-again")

@@ -1,14 +1,27 @@
 package ui
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"gapless/store"
 )
 
 // moving is the state of a filter for orders on their way to the ERP.
 const moving = "moving"
+
+// statesOf are the states of a delivery that a filter's state stands for; none: all.
+func statesOf(state string) []string {
+	switch state {
+	case "":
+		return nil
+	case moving:
+		return []string{store.StateDue, store.StateSending, store.StateUnknown}
+	}
+	return []string{state}
+}
 
 // orderBadge is where an order stands, in a word or two.
 func orderBadge(o store.Order, d store.Delivery) badge {
@@ -39,9 +52,20 @@ type ordersBody struct {
 	More  bool   // than are shown were found
 	Tabs  tabs
 	State string
+	Day   placed // of which the list is; zero: of all
+	Days  string // the list of all days
+	All   string // the list of all orders; empty: it is that
 	Shop  *chooser
 	Rows  []orderRow
 	Older string
+}
+
+// placed is when orders of a list were placed: a day of a shop, from midnight to
+// midnight.
+type placed struct {
+	shop     string
+	from, to time.Time
+	Text     string // "23 November"; empty: none
 }
 
 type orderRow struct {
@@ -67,7 +91,15 @@ func ordersPage(v *visit) (view, error) {
 		body.Tabs.Tabs = append(body.Tabs.Tabs, tab{t.Label, v.with("state", t.URL), t.URL == body.State})
 	}
 	body.Tabs.Label = "Orders by state"
-	views, err := v.findOrders(body.Query, body.State)
+	var err error
+	if body.Day, err = v.dayChosen(); err != nil {
+		return view{}, err
+	}
+	body.Days = v.with("day", "")
+	if body.Day.Text != "" || body.State != "" || v.shopChosen() != "" {
+		body.All = v.with("state", "", "day", "", "shop", "")
+	}
+	views, err := v.findOrders(body.Query, body.State, body.Day)
 	if err != nil {
 		return view{}, err
 	}
@@ -85,42 +117,65 @@ func ordersPage(v *visit) (view, error) {
 	body.More = body.Query != "" && len(views) == perPage
 	if len(views) == perPage && body.Query == "" {
 		last := views[len(views)-1]
-		body.Older = v.with("before", orderCursor(store.Cursor{SeenAt: last.FirstSeenAt, ID: last.ID, Shop: last.Shop}))
+		body.Older = v.with("before", orderCursor(store.Cursor{SeenAt: body.Day.at(last), ID: last.ID, Shop: last.Shop}))
 	}
 	return view{template: "orders", title: "Orders", body: body}, nil
 }
 
+// dayChosen is the day of the address; zero: none. Each shop has days of its own,
+// and what is searched for may be of any.
+func (v *visit) dayChosen() (d placed, err error) {
+	d.shop = v.shopChosen()
+	if len(v.Shops) == 1 {
+		d.shop = v.Shops[0]
+	}
+	date, wrong := time.Parse(time.DateOnly, v.URL.Query().Get("day"))
+	if wrong != nil || d.shop == "" || v.URL.Query().Get("q") != "" {
+		return placed{}, nil
+	}
+	shop, err := v.Store.Shop(v.Context(), d.shop)
+	c := v.clock(shop)
+	d.from = time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, c.zone)
+	d.to = time.Date(date.Year(), date.Month(), date.Day()+1, 0, 0, 0, 0, c.zone)
+	d.Text = date.Format("2 January 2006")
+	if d.from.Equal(c.midnight()) {
+		d.Text = "today"
+	}
+	return d, err
+}
+
+// at is where an order stands in a list: by when it was placed where the list
+// is of a day, else by when it was first seen.
+func (d placed) at(o store.OrderView) time.Time {
+	if d.Text != "" {
+		return o.CreatedAt
+	}
+	return o.FirstSeenAt
+}
+
 // findOrders lists one page, or all that a search can mean.
-func (v *visit) findOrders(query, state string) ([]store.OrderView, error) {
+func (v *visit) findOrders(query, state string, d placed) ([]store.OrderView, error) {
 	if query != "" {
-		return v.search(v.Context(), query, v.shopChosen(), perPage, v.seesPeople())
+		return v.search(v.Context(), query, v.shopChosen(), perPage, v.seesPeople(), statesOf(state)...)
 	}
 	before, err := readOrderCursor(v.URL.Query().Get("before"))
 	if err != nil {
 		return nil, wrongInput("This page of the list is not to be found. Start at its top.")
 	}
-	f := store.OrderFilter{Shop: v.shopChosen(), State: state, Before: before, Limit: perPage}
-	if state != moving {
-		return v.Store.Orders(v.Context(), f)
+	f := store.OrderFilter{Shop: v.shopChosen(), Before: before, Limit: perPage}
+	if d.Text != "" {
+		f.Shop, f.From, f.To = d.shop, d.from, d.to
 	}
 	var all []store.OrderView
-	for _, f.State = range []string{store.StateDue, store.StateSending, store.StateUnknown} {
+	for _, f := range inStates([]store.OrderFilter{f}, statesOf(state)) {
 		some, err := v.Store.Orders(v.Context(), f)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, some...)
 	}
-	slices.SortFunc(all, newestFirst)
+	slices.SortFunc(all, func(a, b store.OrderView) int {
+		return cmp.Or(d.at(b).Compare(d.at(a)), cmp.Compare(b.ID, a.ID), strings.Compare(b.Shop, a.Shop))
+	})
 	return all[:min(len(all), perPage)], nil
-}
-
-func newestFirst(a, b store.OrderView) int {
-	if c := b.FirstSeenAt.Compare(a.FirstSeenAt); c != 0 {
-		return c
-	}
-	if a.ID != b.ID {
-		return int(max(-1, min(1, b.ID-a.ID)))
-	}
-	return strings.Compare(b.Shop, a.Shop)
 }

@@ -147,13 +147,18 @@ func (v *visit) shopToday(name string) (shopToday, error) {
 	t.Old = old
 	t.Complete = c.at(shop.CompleteThrough)
 	t.judge(b, v.sight(shop))
-	t.equate(b)
+	t.equate(b, c.midnight().Format(time.DateOnly))
 	return t, nil
 }
 
-func (t *shopToday) equate(b report.Balance) {
-	orders := "/orders?shop=" + template.URLQueryEscaper(t.Name)
-	gaps := "/gaps?shop=" + template.URLQueryEscaper(t.Name)
+// equate makes the terms of the day's equation. Each leads to the list of what it
+// counts, if there is one.
+func (t *shopToday) equate(b report.Balance, day string) {
+	shop := template.URLQueryEscaper(t.Name)
+	orders, missing := "/orders?shop="+shop+"&day="+day, "/gaps?shop="+shop+"&kind=missing"
+	if t.gaps.Missing != b.Missing.Orders {
+		missing = "" // that list is of all days
+	}
 	for _, part := range []struct {
 		label, url, tone string
 		tally            report.Tally
@@ -164,7 +169,7 @@ func (t *shopToday) equate(b report.Balance) {
 		{"left out by a rule", orders + "&state=excluded", "", b.Excluded},
 		{"on the way", orders + "&state=moving", "", b.Pending},
 		{"waiting for you", orders + "&state=parked", "warn", b.Parked},
-		{"missing", gaps + "&kind=missing", "bad", b.Missing},
+		{"missing", missing, "bad", b.Missing},
 	} {
 		x := term{Label: part.label, URL: part.url, Orders: part.tally.Orders, Tone: part.tone}
 		for _, m := range part.tally.Money {

@@ -14,8 +14,9 @@ const mostQuery = 200
 // search looks for an order's name, with or without its #, for Shopify's number,
 // for the reference that the ERP's document carries, for the ERP's own and, for
 // those who may see people, for a customer's e-mail address or name. It returns
-// about limit orders, those of the customer last.
-func (s *Server) search(ctx context.Context, query, shop string, limit int, people bool) ([]store.OrderView, error) {
+// about limit orders, those of the customer last; states leave those whose
+// delivery is in one of them.
+func (s *Server) search(ctx context.Context, query, shop string, limit int, people bool, states ...string) ([]store.OrderView, error) {
 	if query = strings.TrimSpace(query); query == "" || len(query) > mostQuery {
 		return nil, nil
 	}
@@ -30,7 +31,7 @@ func (s *Server) search(ctx context.Context, query, shop string, limit int, peop
 		}
 		return err
 	}
-	for _, f := range meant(query) {
+	for _, f := range inStates(meant(query), states) {
 		if f.Limit = limit; shop != "" && f.Shop != "" && f.Shop != shop {
 			continue
 		}
@@ -44,8 +45,21 @@ func (s *Server) search(ctx context.Context, query, shop string, limit int, peop
 	if !people {
 		return all, nil
 	}
-	err := add(s.Store.OrdersOf(ctx, query, shop, limit))
+	err := add(s.Store.OrdersOf(ctx, query, shop, limit, states...))
 	return all, err
+}
+
+// inStates are filters for each of the states; none: as they are.
+func inStates(filters []store.OrderFilter, states []string) (all []store.OrderFilter) {
+	if len(states) == 0 {
+		return filters
+	}
+	for _, f := range filters {
+		for _, f.State = range states {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // meant are the orders that a query can mean, customers aside.
