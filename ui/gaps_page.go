@@ -30,6 +30,7 @@ type gapsBody struct {
 	Older   string
 	MayAct  bool
 	Filters bool  // something is chosen
+	Others  int64 // open gaps, where the list is empty: of other kinds, shops or runs
 	Run     int64 // only what this run found; 0: whatever found it
 }
 
@@ -75,6 +76,8 @@ func gapsPage(v *visit) (view, error) {
 	}
 	if len(gaps) > 0 {
 		body.Older = v.older(len(gaps), gaps[len(gaps)-1].ID)
+	} else if body.Others, err = v.Store.LiveGaps(v.Context()); err != nil {
+		return view{}, err
 	}
 	return view{template: "gaps", title: "Gaps", body: body}, nil
 }

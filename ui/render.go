@@ -84,7 +84,7 @@ func (v *visit) frame(shown view) frame {
 // notices are what a page says at its top after a form was posted.
 var notices = map[string]string{
 	"replayed": "Started: %s. Each gap closes once the ERP itself shows the order.",
-	"ignored":  "Left as it is: %s. You find it under Ignored.",
+	"ignored":  "Left as it is: %s. Look for it under Left as they are.",
 	"nothing":  "Nothing to do: it was settled meanwhile.",
 	"sent":     "Started: the order is checked in the ERP and sent again where needed.",
 	"busy":     "The order is being sent just now. Look again in a moment.",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gapless/store"
 	"gapless/sync/report"
@@ -29,6 +30,8 @@ type runsBody struct {
 	Rows   []runRow
 	Older  string
 	MayAct bool
+	Every  string // from one comparison to the next; empty: not known, or each shop has its own
+	All    string // the list of all runs; empty: it is that
 }
 
 type runRow struct {
@@ -60,6 +63,10 @@ func runsPage(v *visit) (view, error) {
 	for _, k := range []string{store.RunReconcile, store.RunDeep, store.RunDay, store.RunPoll, store.RunBackfill} {
 		body.Kinds.Options = append(body.Kinds.Options, option{k, kindsTold[k], k == f.Kind})
 	}
+	if f.Kind != "" || f.Shop != "" {
+		body.All = v.with("kind", "", "shop", "")
+	}
+	body.Every = v.compares()
 	for _, r := range runs {
 		body.Rows = append(body.Rows, v.runRow(r, clocks(r.Shop)))
 	}
@@ -67,6 +74,21 @@ func runsPage(v *visit) (view, error) {
 		body.Older = v.older(len(runs), runs[len(runs)-1].ID)
 	}
 	return view{template: "runs", title: "Runs", body: body}, nil
+}
+
+// compares is how often all shops are compared, in words; empty: they differ.
+func (v *visit) compares() string {
+	var every time.Duration
+	for _, s := range v.Actions.Connections().Shops {
+		if every != 0 && s.Compares != every {
+			return ""
+		}
+		every = s.Compares
+	}
+	if every == 0 {
+		return ""
+	}
+	return "every " + span(every)
 }
 
 func (v *visit) runRow(r store.Run, c clock) runRow {
