@@ -45,6 +45,10 @@ func (a actions) IgnoreGap(ctx context.Context, id int64, by, reason string) err
 	return a.Engine.IgnoreGap(ctx, id, by, reason)
 }
 
+func (a actions) IgnoreGaps(ctx context.Context, ids []int64, by, reason string) (int64, error) {
+	return a.Engine.IgnoreGaps(ctx, ids, by, reason)
+}
+
 func (a actions) StartRun(ctx context.Context, run ui.RunRequest, by string) (int64, error) {
 	asked := window{run.Since, run.From, run.To}
 	if run.Kind == store.RunPoll && asked != (window{}) {

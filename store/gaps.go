@@ -268,15 +268,52 @@ func unhealed(t *tx, which, why string, now time.Time, args ...any) error {
 
 // IgnoreGap notes who ignores a gap, and why. It says whether there was a gap to ignore.
 func (s *Store) IgnoreGap(ctx context.Context, id int64, by, reason string) (done bool, err error) {
+	n, err := s.IgnoreGaps(ctx, by, reason, id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return n > 0, err
+}
+
+// IgnoreGaps notes who ignores gaps, and why: all of them in one write, or none where
+// one is ErrNotFound. It returns how many are ignored so; closed ones are left alone.
+func (s *Store) IgnoreGaps(ctx context.Context, by, reason string, ids ...int64) (ignored int64, err error) {
 	now := s.now()
 	err = s.writer.apply(ctx, Gaps, func(t *tx) error {
-		n, err := t.changed(`UPDATE gaps SET state = 'ignored', ignored_by = $1, reason = $2 WHERE id = $3 AND state IN ('open', 'healing', 'ignored')`, by, reason, id)
-		if done = n > 0; err != nil || !done {
-			return err
+		ignored = 0
+		for _, id := range ids {
+			done, err := ignoreGap(t, id, now, by, reason)
+			if err != nil {
+				return fmt.Errorf("ignore gap %d: %w", id, err)
+			}
+			if done {
+				ignored++
+			}
 		}
-		return gapStep(t, id, now, "ignored", by, reason)
+		return nil
 	})
-	return done, err
+	if err != nil {
+		return 0, err
+	}
+	return ignored, nil
+}
+
+// ignoreGap notes nothing twice: a form may be sent again.
+func ignoreGap(t *tx, id int64, now time.Time, by, reason string) (done bool, err error) {
+	var state, ignoredBy, why string
+	err = t.queryRow(`SELECT state, ignored_by, reason FROM gaps WHERE id = $1`, id).Scan(&state, &ignoredBy, &why)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return false, ErrNotFound
+	case err != nil || state == GapClosed:
+		return false, err
+	case state == GapIgnored && ignoredBy == by && why == reason:
+		return true, nil
+	}
+	if err := t.exec(`UPDATE gaps SET state = 'ignored', ignored_by = $1, reason = $2 WHERE id = $3`, by, reason, id); err != nil {
+		return false, err
+	}
+	return true, gapStep(t, id, now, "ignored", by, reason)
 }
 
 // CauseOfGap notes what later became known of why a gap arose.

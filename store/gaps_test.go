@@ -184,7 +184,9 @@ func TestOnlyAGapThatIsNotClosedCanBeIgnored(t *testing.T) {
 	noted(t, s, missing(1))
 	id := onlyGap(t, s).ID
 	ignore(t, s, id)
-	ignore(t, s, id) // by somebody else, for another reason
+	done, err := s.IgnoreGap(t.Context(), id, "bob", "settled by card")
+	require.NoError(t, err)
+	require.True(t, done, "by somebody else, for another reason")
 	closeGap(t, s, id, "poll")
 	require.Empty(t, onlyGap(t, s).Reason)
 	for _, none := range []int64{id, 99} {
@@ -374,4 +376,45 @@ func TestWhoWatchesGapsHearsOfThem(t *testing.T) {
 	<-changes
 	closeGap(t, s, onlyGap(t, s).ID, "poll")
 	<-changes
+}
+
+func TestGapsAreIgnoredTogetherOrNotAtAll(t *testing.T) {
+	s := open(t)
+	noted(t, s, missing(1), missing(2), missing(3))
+	closeGap(t, s, 3, "poll")
+	n, err := s.IgnoreGaps(t.Context(), "ann", "settled in cash", 1, 2, 99)
+	require.ErrorIs(t, err, ErrNotFound)
+	require.Zero(t, n)
+	require.Equal(t, []string{GapOpen, GapOpen, GapClosed}, gapStates(t, s, 1, 2, 3), "none of them")
+
+	n, err = s.IgnoreGaps(t.Context(), "ann", "settled in cash", 1, 2, 3)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n, "one was closed")
+	require.Equal(t, []string{GapIgnored, GapIgnored, GapClosed}, gapStates(t, s, 1, 2, 3))
+
+	before := stepsOf(t, s, 1)
+	n, err = s.IgnoreGaps(t.Context(), "ann", "settled in cash", 1)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	require.Equal(t, before, stepsOf(t, s, 1), "the same once more is not noted again")
+	_, err = s.IgnoreGaps(t.Context(), "bob", "settled by card", 1)
+	require.NoError(t, err)
+	require.Len(t, stepsOf(t, s, 1), len(before)+1, "another reason is")
+}
+
+func gapStates(t testing.TB, s *Store, ids ...int64) (all []string) {
+	t.Helper()
+	for _, id := range ids {
+		g, err := s.Gap(t.Context(), id)
+		require.NoError(t, err)
+		all = append(all, g.State)
+	}
+	return all
+}
+
+func stepsOf(t testing.TB, s *Store, id int64) []GapStep {
+	t.Helper()
+	steps, err := s.GapSteps(t.Context(), id)
+	require.NoError(t, err)
+	return steps
 }

@@ -311,6 +311,15 @@ func (e *Engine) IgnoreGap(ctx context.Context, id int64, by, reason string) err
 	return err
 }
 
+// IgnoreGaps leaves gaps as they are, with a reason and a name to it: all of them, or
+// none where one does not exist. It returns how many; closed ones need nothing.
+func (e *Engine) IgnoreGaps(ctx context.Context, ids []int64, by, reason string) (int64, error) {
+	if strings.TrimSpace(reason) == "" {
+		return 0, errors.New("say why the gaps are ignored")
+	}
+	return e.store.IgnoreGaps(ctx, by, reason, ids...)
+}
+
 // lookUp asks the ERP for a reference, within its limits.
 func (l *lane) lookUp(ctx context.Context, reference string) ([]erp.Found, error) {
 	leave, err := l.lineUp(ctx)

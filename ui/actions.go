@@ -24,6 +24,9 @@ type Actions interface {
 	PlanGap(ctx context.Context, id int64) (Plan, error)
 	// IgnoreGap leaves a gap as it is.
 	IgnoreGap(ctx context.Context, id int64, by, reason string) error
+	// IgnoreGaps leaves gaps as they are, all or, where one is store.ErrNotFound,
+	// none. It returns how many; closed ones need nothing.
+	IgnoreGaps(ctx context.Context, ids []int64, by, reason string) (int64, error)
 	// StartRun begins a run and returns its id; it goes on after that. The same
 	// one that is under way is store.ErrRunning; what can't be meant, a WrongRequest.
 	StartRun(ctx context.Context, run RunRequest, by string) (id int64, err error)

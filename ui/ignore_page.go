@@ -1,16 +1,14 @@
 package ui
 
 import (
-	"errors"
 	"net/http"
 	"strings"
-
-	"gapless/store"
 )
 
 type ignoreView struct {
 	chosen
 	What   string
+	As     string // it is, or they are
 	Names  []string
 	Reason string
 	Wrong  string
@@ -25,7 +23,10 @@ func (v *visit) askWhy(reason, wrong string, status int) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	body := ignoreView{chosen: c, What: plural(int64(len(c.Gaps)), "gap"), Reason: reason, Wrong: wrong, Back: c.gapsPath()}
+	body := ignoreView{chosen: c, What: plural(int64(len(c.Gaps)), "gap"), As: "it is", Reason: reason, Wrong: wrong, Back: c.gapsPath()}
+	if len(c.Gaps) > 1 {
+		body.As = "they are"
+	}
 	for _, id := range c.Gaps[:min(len(c.Gaps), 20)] {
 		g, err := v.Store.Gap(v.Context(), id)
 		if err != nil {
@@ -33,7 +34,7 @@ func (v *visit) askWhy(reason, wrong string, status int) (view, error) {
 		}
 		body.Names = append(body.Names, gapName(g))
 	}
-	return view{template: "ignore", title: "Leave " + body.What + " as it is", body: body, status: status}, nil
+	return view{template: "ignore", title: "Leave " + body.What + " as " + body.As, body: body, status: status}, nil
 }
 
 // mostReason is how long a reason may be, in bytes.
@@ -52,28 +53,9 @@ func ignoreNow(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	var n int64
-	for _, id := range c.Gaps {
-		done, err := v.ignore(id, reason)
-		if err != nil {
-			return view{}, err
-		}
-		if done {
-			n++
-		}
+	n, err := v.Actions.IgnoreGaps(v.Context(), c.Gaps, v.person.Name, reason)
+	if err != nil {
+		return view{}, err
 	}
 	return view{redirect: did(c.gapsPath(), "ignored", n)}, nil
-}
-
-// ignore leaves one gap alone; one that closed meanwhile needs nothing more.
-func (v *visit) ignore(id int64, reason string) (done bool, err error) {
-	err = v.Actions.IgnoreGap(v.Context(), id, v.person.Name, reason)
-	if err == nil {
-		return true, nil
-	}
-	g, found := v.Store.Gap(v.Context(), id)
-	if found == nil && g.State == store.GapClosed {
-		return false, nil
-	}
-	return false, errors.Join(err, found)
 }

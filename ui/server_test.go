@@ -75,6 +75,15 @@ func (a *actions) IgnoreGap(_ context.Context, id int64, by, reason string) erro
 	return a.err
 }
 
+// IgnoreGaps notes who ignores what, and why.
+func (a *actions) IgnoreGaps(_ context.Context, ids []int64, by, reason string) (int64, error) {
+	a.ignored, a.by = map[int64]string{}, by
+	for _, id := range ids {
+		a.ignored[id] = reason
+	}
+	return int64(len(ids)), a.err
+}
+
 // StartRun notes who asked for what.
 func (a *actions) StartRun(_ context.Context, run RunRequest, by string) (int64, error) {
 	a.run, a.by = run, by
