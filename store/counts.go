@@ -81,7 +81,7 @@ type MissingOrder struct {
 }
 
 // MissingOrders lists the orders of a shop whose live gap says that they are missing.
-func (s *Store) MissingOrders(ctx context.Context, shop string, limit int) (all []MissingOrder, err error) {
+func (s *Store) MissingOrders(ctx context.Context, shop string) (all []MissingOrder, err error) {
 	err = s.each(ctx, func(scan func(...any) error) error {
 		var m MissingOrder
 		var since int64
@@ -89,7 +89,7 @@ func (s *Store) MissingOrders(ctx context.Context, shop string, limit int) (all 
 		m.Since, all = timeOf(since), append(all, m)
 		return err
 	}, `SELECT g.order_id, g.since, EXISTS (SELECT 1 FROM orders o WHERE o.shop = g.shop AND o.id = g.order_id)
-		FROM gaps g WHERE g.state IN ('open', 'healing') AND +g.shop = $1 AND +g.kind = 'missing' LIMIT $2`, shop, limit)
+		FROM gaps g WHERE g.state IN ('open', 'healing') AND +g.shop = $1 AND +g.kind = 'missing'`, shop)
 	if err != nil {
 		return nil, fmt.Errorf("list the missing orders of %s: %w", shop, err)
 	}

@@ -246,7 +246,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.LiveGaps(ctx))
 	note(s.LiveGapKinds(ctx))
 	note(s.HealedSince(ctx, "acme", noon))
-	note(s.MissingOrders(ctx, "acme", 10))
+	note(s.MissingOrders(ctx, "acme"))
 	note(nil, s.DayOrders(ctx, "acme", noon, noon.Add(time.Hour), func(DayOrder) {}))
 	note(s.Hour(ctx, noon))
 	note(s.LastHour(ctx, noon))

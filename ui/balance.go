@@ -146,14 +146,11 @@ func (s *Server) makeBalance(ctx context.Context, shop string, midnight, now tim
 	return made, nil
 }
 
-// mostMissing bounds the gaps that are looked at for a balance.
-const mostMissing = 5000
-
 // balance sums up where the orders went that were placed in [from, to). An order
 // that a comparison found missing counts as missing, whatever is noted of it.
 func (s *Server) balance(ctx context.Context, shop string, from, to time.Time) (report.Balance, error) {
 	var b report.Balance
-	gaps, err := s.Store.MissingOrders(ctx, shop, mostMissing)
+	gaps, err := s.Store.MissingOrders(ctx, shop)
 	if err != nil {
 		return b, err
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"gapless/store"
 )
 
 // inShopify is how many orders a shop has today, and whether its figures are old.
@@ -48,6 +50,17 @@ func TestFiguresMadeAheadAreMadeAnewWhereSomethingChanged(t *testing.T) {
 	figure, old = s.inShopify()
 	require.Equal(t, "5", figure, "without what is made ahead, too")
 	require.False(t, old)
+}
+
+func TestEveryMissingOrderCountsAsMissing(t *testing.T) {
+	s := calm(t)
+	orders := keys("acme", 1, 5100)
+	s.placed(orders...)
+	s.lose(store.GapMissing, "erp_lost", orders...)
+	b, err := s.ui.balance(t.Context(), "acme", epoch.Add(-time.Hour), epoch.Add(time.Hour))
+	require.NoError(t, err)
+	require.EqualValues(t, 5100, b.Missing.Orders)
+	require.True(t, b.Difference().Empty())
 }
 
 // balancesNow are the balances at one moment.
