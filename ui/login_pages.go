@@ -8,14 +8,12 @@ import (
 	"gapless/store"
 )
 
-// toLogin asks for a log-in, and comes back to where the person was.
+// toLogin asks for a log-in, and comes back to where the person was. What a form
+// asked for is not done; the page with it says so, and has to be filled in again.
 func (v *visit) toLogin() view {
 	next := v.URL.RequestURI()
-	if v.Method != http.MethodGet { // the page with the form, which has to be filled in again
-		next = "/"
-		if from, err := url.Parse(v.Referer()); err == nil && from.Host == v.Host {
-			next = from.RequestURI()
-		}
+	if v.Method != http.MethodGet {
+		next = v.undone()
 	}
 	if next = localPath(next); next == "/" {
 		return view{redirect: "/login"}
@@ -23,12 +21,43 @@ func (v *visit) toLogin() view {
 	return view{redirect: "/login?next=" + url.QueryEscape(next)}
 }
 
+// undone is the page that a form was sent from, with the notice that nothing was
+// done. That of a form about gaps or orders stands at its own address, and names them.
+func (v *visit) undone() string {
+	from := &url.URL{Path: "/"}
+	if referer, err := url.Parse(v.Referer()); err == nil && referer.Host == v.Host {
+		from = &url.URL{Path: referer.Path, RawQuery: referer.RawQuery}
+	}
+	q := from.Query()
+	if v.ParseForm() == nil && len(v.PostForm["gap"])+len(v.PostForm["order"]) > 0 {
+		from.Path, q = v.URL.Path, url.Values{"gap": v.PostForm["gap"], "order": v.PostForm["order"]}
+	}
+	q.Del("n")
+	q.Set("did", didNothing)
+	from.RawQuery = q.Encode()
+	if back := from.RequestURI(); len(back) <= mostBack {
+		return back
+	}
+	return "/?did=" + didNothing
+}
+
+// mostBack bounds an address that stands within another one, in bytes: proxies
+// refuse a header of more than some thousands.
+const mostBack = 1500
+
+// didNothing is the notice for a form that was sent after the log-in had ended.
+const didNothing = "undone"
+
 type loginPage struct {
 	Name, Next, Problem string
+	Undone              bool   // a form led here, and nothing of it was done
 	Provider, Leave     string // by which people may log in, and where that begins; empty: by passwords alone
 }
 
 func (v *visit) login(p loginPage) view {
+	if next, err := url.Parse(p.Next); err == nil {
+		p.Undone = next.Query().Get("did") == didNothing
+	}
 	if v.OIDC != nil {
 		p.Provider, p.Leave = v.OIDC.Name, v.oidcLink(p.Next)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"gapless/store"
 )
 
 func TestLoggingInAndOut(t *testing.T) {
@@ -308,7 +310,7 @@ func TestALogInLeadsBackToWhereOneWas(t *testing.T) {
 	s.pass(13 * time.Hour)
 	b.leadsTo(b.open("/settings/audit?who=ann&before=9"), "/login?next=%2Fsettings%2Faudit%3Fwho%3Dann%26before%3D9")
 	a := b.sendWith("/settings/people", []string{"Referer", s.URL + "/settings/people"}, "name", "bob", "role", "viewer")
-	b.leadsTo(a, "/login?next=%2Fsettings%2Fpeople")
+	b.leadsTo(a, "/login?next=%2Fsettings%2Fpeople%3Fdid%3Dundone")
 	require.NotContains(t, s.deeds(""), "ann: person added bob")
 	require.Contains(t, b.open("/login?next=%2Fsettings%2Fpeople").body, `name="next" value="/settings/people"`)
 	a = b.send("/login", "name", "ann", "password", "wrong", "next", "/settings/people")
@@ -333,7 +335,33 @@ func TestALogInLeadsToNoOtherSite(t *testing.T) {
 		require.Equal(t, to, a.header.Get("Location"), "%q", next)
 	}
 	b := s.visitor()
-	b.leadsTo(b.sendWith("/settings/people", []string{"Referer", "https://evil.example/settings"}, "x", "y"), "/login")
+	b.leadsTo(b.sendWith("/settings/people", []string{"Referer", "https://evil.example/settings"}, "x", "y"), "/login?next=%2F%3Fdid%3Dundone")
+	b.leadsTo(b.sendWith("/settings/people", []string{"Referer", s.URL + "//evil.example/x"}, "x", "y"), "/login")
+}
+
+func TestAFormThatCameTooLateSaysThatNothingWasDone(t *testing.T) {
+	s := newSite(t)
+	s.member("ann", "admin")
+	s.lose(store.GapMissing, "erp_lost", keys("acme", 1, 2)...)
+	for path, back := range map[string]string{"/ignore": "/ignore?did=undone&gap=1", "/replay": "/replay?did=undone&gap=1"} {
+		b := s.visitor().logIn("ann")
+		s.pass(13 * time.Hour)
+		a := b.sendWith(path, []string{"Referer", s.URL + path}, "gap", "1", "reason", "settled in cash") // after a first one without a reason, say
+		b.leadsTo(a, "/login?next="+url.QueryEscape(back))
+		require.Contains(t, b.open(a.header.Get("Location")).body, "You were logged out, so nothing was done.")
+		require.NotContains(t, b.open("/login").body, "nothing was done")
+		b.leadsTo(b.send("/login", "name", "ann", "password", password, "next", back), back)
+		page := b.open(back).body
+		require.Contains(t, page, "You had been logged out, so nothing was done. Please do it again.")
+		require.Contains(t, page, `name="gap" value="1"`)
+	}
+	require.Empty(t, s.actions.ignored)
+	require.Empty(t, s.actions.gaps)
+
+	b := s.visitor()
+	many := "gap=" + strings.Repeat("1&gap=", 400) + "1"
+	a := b.do("POST", "/ignore", many, []string{"Content-Type", "application/x-www-form-urlencoded"})
+	b.leadsTo(a, "/login?next=%2F%3Fdid%3Dundone")
 }
 
 func TestAddresses(t *testing.T) {

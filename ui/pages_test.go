@@ -280,7 +280,9 @@ func TestPagesNeedALogIn(t *testing.T) {
 		require.NotContains(t, a.body, "</html>", v.path)
 	}
 	for _, p := range posts {
-		require.Equal(t, "/login", s.html("POST", p.path, p.form).header.Get("Location"), p.path)
+		a := s.html("POST", p.path, p.form)
+		require.Equal(t, http.StatusSeeOther, a.status, p.path)
+		require.Regexp(t, `^/login\?next=.*did%3Dundone`, a.header.Get("Location"), p.path)
 	}
 	require.Empty(t, s.actions.by, "nothing was done")
 }

@@ -42,7 +42,7 @@ type frame struct {
 	Known   bool // somebody is logged in
 	Open    bool // a demo
 	Version string
-	Notice  string
+	Notice  *notice
 	Body    any
 }
 
@@ -81,11 +81,15 @@ func (v *visit) frame(shown view) frame {
 	return f
 }
 
+// notice is a sentence at the top of a page.
+type notice struct{ Text, Tone, Icon string }
+
 // notices are what a page says at its top after a form was posted.
 var notices = map[string]string{
 	"replayed": "Started: %s. Each gap closes once the ERP itself shows the order.",
 	"ignored":  "Left as it is: %s. Look for it under Left as they are.",
 	"nothing":  "Nothing to do: it was settled meanwhile.",
+	didNothing: "You had been logged out, so nothing was done. Please do it again.",
 	"sent":     "Started: the order is checked in the ERP and sent again where needed.",
 	"busy":     "The order is being sent just now. Look again in a moment.",
 	"running":  "The same run is under way already.",
@@ -98,18 +102,22 @@ var notices = map[string]string{
 	"plain":    "From now on your password alone logs you in.",
 }
 
-// notice is chosen by the address, which a form's answer redirects to. Only the
-// count in it is free.
-func (v *visit) notice() string {
-	text, count := notices[v.URL.Query().Get("did")], v.URL.Query().Get("n")
-	if !strings.Contains(text, "%s") {
-		return text
+// notice is chosen by the address, which a form's answer redirects to; nil: none.
+// Only the count in it is free.
+func (v *visit) notice() *notice {
+	what := v.URL.Query().Get("did")
+	text, known := notices[what]
+	n, err := strconv.ParseUint(v.URL.Query().Get("n"), 10, 16)
+	counts := strings.Contains(text, "%s")
+	switch {
+	case !known || counts && err != nil:
+		return nil
+	case counts:
+		return &notice{Text: fmt.Sprintf(text, plural(int64(n), "gap"))}
+	case what == didNothing:
+		return &notice{text, "warn", "unsure"}
 	}
-	n, err := strconv.ParseUint(count, 10, 16)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf(text, plural(int64(n), "gap"))
+	return &notice{Text: text}
 }
 
 // policy lets a page use what this server sends and nothing else.
