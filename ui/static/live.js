@@ -4,11 +4,31 @@
 
 const soon = 400; // ms that a change waits for others
 const pause = 1500; // ms at least between two refreshes
+const firstWait = 1000; // ms until a stream that was refused is asked for again; then twice as long each time
+const longestWait = 30000;
 
 export function follow(after) {
   if (!document.querySelector("[data-live]")) return;
   const label = document.getElementById("live");
-  let timer = 0, last = 0, stale = false;
+  let timer = 0, last = 0, stale = false; // of refreshes
+  let events = null, wait = firstWait, again = 0; // of the stream
+
+  const show = (what, lost) => {
+    if (!label) return;
+    label.hidden = false;
+    if (label.textContent !== (what.textContent ?? what)) label.replaceChildren(what); // what is said anew is read out anew
+    label.classList.toggle("lost", lost);
+  };
+
+  const look = async () => {
+    const seen = await refresh();
+    if (seen.swapped) after();
+    if (seen.out) {
+      close();
+      show(wayIn(), true);
+    }
+    return seen;
+  };
 
   const changed = () => {
     stale = true;
@@ -17,30 +37,59 @@ export function follow(after) {
       timer = 0;
       stale = false;
       last = Date.now();
-      const { swapped, again } = await refresh();
-      if (swapped) after();
-      if (stale || again) changed();
+      const { unfinished } = await look();
+      if (stale || unfinished) changed();
     }, Math.max(soon, last + pause - Date.now()));
   };
 
-  const events = new EventSource("/api/v1/stream");
-  for (const kind of ["order", "delivery", "gap", "run", "reload"]) events.addEventListener(kind, changed);
-  const show = (text, lost) => {
-    if (!label) return;
-    label.hidden = false;
-    label.textContent = text;
-    label.classList.toggle("lost", lost);
+  const open = () => {
+    if (events || document.hidden) return;
+    events = new EventSource("/api/v1/stream");
+    for (const kind of ["order", "delivery", "gap", "run", "reload"]) events.addEventListener(kind, changed);
+    events.onopen = () => {
+      wait = firstWait;
+      show("Live", false);
+      changed(); // what happened since the page was made was not heard
+    };
+    events.onerror = () => {
+      show("Reconnecting", true);
+      if (events.readyState === EventSource.CLOSED) refused();
+    };
   };
-  events.onopen = () => {
-    show("Live", false);
-    changed(); // what happened since the page was made was not heard
+
+  const close = () => {
+    clearTimeout(again);
+    events?.close();
+    events = null;
   };
-  events.onerror = () => show("Reconnecting", true);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && stale) changed(); });
-  addEventListener("pagehide", () => events.close());
+
+  // refused asks for the stream again: browsers do so by themselves only where it
+  // was cut, not where the answer was an error, of a proxy while Gapless starts, say.
+  const refused = () => {
+    close();
+    again = setTimeout(async () => {
+      if (!(await look()).out) open();
+    }, wait * (0.5 + Math.random() / 2)); // not all at the same moment
+    wait = Math.min(2 * wait, longestWait);
+  };
+
+  open();
+  document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+  addEventListener("pagehide", close);
   addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 }
 
+// wayIn leads to the log-in and back to this page.
+function wayIn() {
+  const link = document.createElement("a");
+  link.href = "/login?next=" + encodeURIComponent(location.pathname + location.search);
+  link.textContent = "Log in again";
+  return link;
+}
+
+// refresh asks for the page anew and takes in what differs. It says whether
+// something did, whether something is still being made anew, and whether the
+// log-in has ended.
 async function refresh() {
   let answer;
   const here = new URL(location.href);
@@ -50,7 +99,8 @@ async function refresh() {
   } catch {
     return {}; // the stream says that it is lost
   }
-  if (!answer.ok || answer.redirected) return {};
+  if (answer.redirected) return { out: new URL(answer.url).pathname === "/login" };
+  if (!answer.ok) return {};
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   let swapped = false;
   for (const old of document.querySelectorAll("[data-live]")) {
@@ -59,7 +109,7 @@ async function refresh() {
   }
   const nav = document.querySelector("#menu ul"), newNav = next.querySelector("#menu ul");
   if (nav && newNav && nav.innerHTML !== newNav.innerHTML) swap(nav, newNav);
-  return { swapped, again: next.querySelector("[data-again]") !== null }; // again: something in it is being made anew
+  return { swapped, unfinished: next.querySelector("[data-again]") !== null };
 }
 
 const shown = new WeakMap(); // what a region last came as, before scripts touched it
