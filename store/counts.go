@@ -30,7 +30,8 @@ func (s *Store) LiveGapKinds(ctx context.Context) (all []GapCount, err error) {
 		var c GapCount
 		var oldest int64
 		err := scan(&c.Kind, &c.N, &oldest)
-		c.Oldest, all = timeOf(oldest), append(all, c)
+		c.Oldest = timeOf(oldest)
+		all = append(all, c)
 		return err
 	}, `SELECT kind, count(*), min(since) FROM gaps WHERE state IN ('open', 'healing') GROUP BY kind ORDER BY min(since)`)
 	return all, err
@@ -86,7 +87,8 @@ func (s *Store) MissingOrders(ctx context.Context, shop string) (all []MissingOr
 		var m MissingOrder
 		var since int64
 		err := scan(&m.ID, &since, &m.Known)
-		m.Since, all = timeOf(since), append(all, m)
+		m.Since = timeOf(since)
+		all = append(all, m)
 		return err
 	}, `SELECT g.order_id, g.since, EXISTS (SELECT 1 FROM orders o WHERE o.shop = g.shop AND o.id = g.order_id)
 		FROM gaps g WHERE g.state IN ('open', 'healing') AND +g.shop = $1 AND +g.kind = 'missing'`, shop)

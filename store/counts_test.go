@@ -3,6 +3,7 @@ package store
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -40,4 +41,18 @@ func TestTheOrdersBehindAShopsGapsAreCounted(t *testing.T) {
 func TestAShopsGapsAreCountedByTheIndexOfTheLiveOnes(t *testing.T) {
 	s := open(t)
 	require.Contains(t, strings.Join(plan(t, second(t, s.path), shopGaps), "\n"), "gaps_state (state=?)")
+}
+
+func TestLiveGapsTellSinceWhenTheyAre(t *testing.T) {
+	s := open(t)
+	intake(t, s, order(1, 1))
+	early, late := missing(1), missing(2)
+	early.Since, late.Since = noon.Add(-2*time.Hour), noon.Add(-time.Hour)
+	noted(t, s, late, early)
+	kinds, err := s.LiveGapKinds(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []GapCount{{GapMissing, 2, early.Since}}, kinds)
+	orders, err := s.MissingOrders(t.Context(), "acme")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []MissingOrder{{1, early.Since, true}, {2, late.Since, false}}, orders)
 }
