@@ -8,6 +8,7 @@ export function wire(root) {
   asks(root);
   theme();
   tick();
+  drafts(root); // last: browsers that keep nothing throw
 }
 
 const asked = new WeakSet(); // a mark on the link itself would look like a change of its region
@@ -35,6 +36,18 @@ function asks(root) {
     });
     ask();
   }
+}
+
+// drafts keep what is typed until its form has done what it is for: a log-in may end
+// meanwhile. It stays in this tab.
+function drafts(root) {
+  const key = "draft " + location.pathname + " " + new URLSearchParams(location.search).getAll("gap");
+  for (const field of root.querySelectorAll("textarea[data-draft]")) {
+    if (!field.value) field.value = sessionStorage.getItem(key) ?? "";
+    field.addEventListener("input", () => sessionStorage.setItem(key, field.value));
+  }
+  if (new URLSearchParams(location.search).get("did") !== "ignored") return;
+  for (const kept of Object.keys(sessionStorage)) if (kept.startsWith("draft ")) sessionStorage.removeItem(kept);
 }
 
 // filters apply as soon as one is chosen.
