@@ -139,6 +139,24 @@ func TestOrdersPlacedBeforeGaplessBeganAreLeftOutByTheClockOnly(t *testing.T) {
 	a.judge()
 }
 
+// A shop without webhooks loses none: what changed since the last poll is found by the next.
+func TestWhatAPollIsStillToFindIsNoGap(t *testing.T) {
+	a := build(t, setup{})
+	a.reconfigure(func(c *Config) {
+		c.Shops[0].Webhooks, c.Shops[0].Poll.Active, c.Shops[0].Poll.Idle = false, 10*time.Second, 10*time.Minute
+	})
+	a.poll()
+	a.pass(time.Minute)
+	k := a.create()
+	a.deliverWebhooksNot()
+	r := a.reconcile(true)
+	require.Empty(t, r.Faults)
+	require.EqualValues(t, 1, r.Balance.Pending.Orders)
+	require.Empty(t, a.gaps(k))
+	a.settle()
+	a.judge()
+}
+
 // Who looks at a day from before Gapless began does not claim its orders.
 func TestLookingAtAnOldDayClaimsNothing(t *testing.T) {
 	a := build(t, setup{})

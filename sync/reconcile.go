@@ -108,13 +108,16 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	if err != nil {
 		return nil, err
 	}
-	r.until, r.tolerance = decided.Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
-	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
 	state, err := e.store.Shop(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if pass.By == BySchedule || pass.Kind == store.RunDay { // who looks at an old day does not claim its orders
+	r.until, r.tolerance = decided.Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
+	if !shop.Webhooks && shop.Poll.Active > 0 { // what the next poll is to find is on its way
+		r.until = earlier(r.until, state.PolledAt.Add(-shop.PollOverlap))
+	}
+	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
+	if pass.By == BySchedule || pass.Kind == store.RunDay {                            // who looks at an old day does not claim its orders
 		r.began = state.BeganAt
 	}
 	if err := e.store.BeginRun(ctx, &r.run); err != nil {

@@ -29,6 +29,9 @@ func (w *world) isPersons(g store.Gap) bool {
 	if g.OrderID == 0 {
 		return false
 	}
+	if g.State == store.GapIgnored && w.deleted(g.Key()) { // nobody is left to mend it
+		return true
+	}
 	d := w.standing(g.Shop, g.OrderID)
 	return g.Kind == store.GapOrphan && w.deleted(g.Key()) || d.State == store.StateParked && (w.deleted(g.Key()) || d.Rule != "")
 }
