@@ -25,7 +25,7 @@ func TestOrdersOfADayAreListedPageByPageAndByState(t *testing.T) {
 	other := order(1, 1)
 	other.Shop, other.CreatedAt = "beta", noon.Add(time.Hour)
 	intake(t, s, other)
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []OrderKey{{"acme", 5}}}))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []Gap{{Shop: "acme", OrderID: 5, Kind: GapOrphan}}}))
 	day := OrderFilter{Shop: "acme", From: noon.Add(time.Hour), To: noon.Add(5 * time.Hour), Limit: 2}
 	first, err := s.Orders(t.Context(), day)
 	require.NoError(t, err)

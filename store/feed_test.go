@@ -232,7 +232,7 @@ func TestANewVersionDoesNotWaitForTheAnswerToAnOlderOne(t *testing.T) {
 	t.Run("nor does a deletion", func(t *testing.T) {
 		s := open(t)
 		waiting(t, s, 1)
-		require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []OrderKey{{"acme", 1}}}))
+		require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []Gap{{Shop: "acme", OrderID: 1, Kind: GapOrphan}}}))
 		require.Equal(t, noon, delivery(t, s, 1).NextAt)
 	})
 }

@@ -146,7 +146,7 @@ func TestAnOrderDeletedInShopifyKeepsTheFirstTimeThatWasHeard(t *testing.T) {
 	s := open(t)
 	intake(t, s, order(1, 1))
 	for minute := range 2 {
-		require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon.Add(time.Duration(minute+1) * time.Minute), Deleted: []OrderKey{{"acme", 1}}}))
+		require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon.Add(time.Duration(minute+1) * time.Minute), Deleted: []Gap{{Shop: "acme", OrderID: 1, Kind: GapOrphan}}}))
 	}
 	require.Equal(t, noon.Add(time.Minute), stored(t, s, 1).DeletedAt)
 }

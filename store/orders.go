@@ -70,7 +70,7 @@ type Intake struct {
 	Orders      []Wanted
 	Refetches   []Refetch
 	Forget      []int64 // events whose body must not be kept
-	Deleted     []OrderKey
+	Deleted     []Gap // orders that Shopify deleted: what each is where its ERP holds a document
 	Uninstalled []string // shops
 	Decisions   []Decision
 	Heard       map[Heard]int64 // webhooks among them
@@ -112,8 +112,8 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 				return err
 			}
 		}
-		for _, k := range in.Deleted {
-			if err := deleteOrder(t, k, in.At); err != nil {
+		for _, g := range in.Deleted {
+			if err := s.deleteOrder(t, g, in.At); err != nil {
 				return err
 			}
 		}
@@ -192,15 +192,30 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 }
 
 // deleteOrder notes that Shopify has deleted an order. One that was not heard of
-// yet is known as deleted when it comes.
-func deleteOrder(t *tx, k OrderKey, now time.Time) error {
+// yet is known as deleted when it comes. Of one whose document the ERP holds a
+// person must decide.
+func (s *Store) deleteOrder(t *tx, g Gap, now time.Time) error {
+	k := g.Key()
 	if err := t.exec(`INSERT INTO deleted_orders (shop, order_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, k.Shop, k.ID, micros(now)); err != nil {
 		return err
 	}
 	if err := t.exec(`UPDATE orders SET deleted_at = $1 WHERE shop = $2 AND id = $3 AND deleted_at = 0`, micros(now), k.Shop, k.ID); err != nil {
 		return err
 	}
-	return t.exec(`UPDATE deliveries SET next_at = $1 WHERE shop = $2 AND order_id = $3 AND state = 'unknown' AND `+onOffer, micros(now), k.Shop, k.ID)
+	if err := t.exec(`UPDATE deliveries SET next_at = $1 WHERE shop = $2 AND order_id = $3 AND state = 'unknown' AND `+onOffer, micros(now), k.Shop, k.ID); err != nil {
+		return err
+	}
+	var name string
+	err := t.queryRow(`SELECT o.name, d.erp, d.erp_ref FROM orders o JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id
+		WHERE o.shop = $1 AND o.id = $2 AND o.cancelled_at = 0 AND d.present = 1 AND d.state <> 'excluded'`, k.Shop, k.ID).Scan(&name, &g.ERP, &g.About)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err == nil {
+		g.Detail = fmt.Sprintf("%s was deleted in Shopify, and the ERP still holds %s", name, g.About)
+		_, _, _, err = s.foundGap(t, g)
+	}
+	return err
 }
 
 // copied says when a copy of the database was first started from, if the order

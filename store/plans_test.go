@@ -81,7 +81,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.PostponeRefetch(t.Context(), *r.Refetch, noon, "busy"))
 	answers["an answer"](t, s, *r.Refetch)
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{
-		At: noon, Through: 1, Forget: []int64{1}, Deleted: []OrderKey{c.OrderKey}, Uninstalled: []string{"acme"},
+		At: noon, Through: 1, Forget: []int64{1}, Deleted: []Gap{{Shop: c.Order.Shop, OrderID: c.Order.ID, Kind: GapOrphan}}, Uninstalled: []string{"acme"},
 	}))
 	offered(t, s, offer(1, "1"))
 	_, err := acked(t, s, Ack{Ref: "acme-1", Label: "1"})

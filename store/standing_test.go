@@ -123,7 +123,7 @@ func TestAStandingTellsAllThatAComparisonAsks(t *testing.T) {
 	require.NoError(t, s.Settle(t.Context(), r))
 	require.NoError(t, s.Settle(t.Context(), settle(claimed(t, s), StateParked)))
 	require.NoError(t, s.Settle(t.Context(), settle(claimed(t, s), StateExcluded)))
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []OrderKey{{"acme", 4}}}))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []Gap{{Shop: "acme", OrderID: 4, Kind: GapOrphan}}}))
 
 	known, err := s.StandingsOf(t.Context(), "books", []OrderKey{{"acme", 1}, {"acme", 2}, {"acme", 3}, {"acme", 4}, {"acme", 5}, {"beta", 1}})
 	require.NoError(t, err)
@@ -186,7 +186,7 @@ func TestUnlistedOrdersAreThoseThatNoCallTouchedSince(t *testing.T) {
 
 func TestAnOrderThatWasDeletedBeforeItWasHeardOfIsDeleted(t *testing.T) {
 	s := open(t)
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []OrderKey{{"acme", 1}}}))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Deleted: []Gap{{Shop: "acme", OrderID: 1, Kind: GapOrphan}}}))
 	known, err := s.Known(t.Context(), []OrderKey{{"acme", 1}})
 	require.NoError(t, err)
 	require.Empty(t, known)
@@ -196,7 +196,7 @@ func TestAnOrderThatWasDeletedBeforeItWasHeardOfIsDeleted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, noon, known[OrderKey{"acme", 1}].DeletedAt)
 	require.Zero(t, known[OrderKey{"acme", 2}].DeletedAt)
-	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon.Add(time.Hour), Deleted: []OrderKey{{"acme", 1}}}))
+	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon.Add(time.Hour), Deleted: []Gap{{Shop: "acme", OrderID: 1, Kind: GapOrphan}}}))
 	known, err = s.Known(t.Context(), []OrderKey{{"acme", 1}})
 	require.NoError(t, err)
 	require.Equal(t, noon, known[OrderKey{"acme", 1}].DeletedAt, "it was deleted once")

@@ -18,6 +18,7 @@ import (
 // foundByPoll and the like say what found a gap, beside the kinds of runs.
 const (
 	foundByDelivery = "delivery" // the engine, as it tried to deliver
+	foundByWebhook  = "webhook"  // a message of Shopify's told of it
 	foundByNumbers  = "numbers"  // a hole in the run of order numbers led to it
 	foundByLag      = "lag"      // a webhook that came late led to it
 	foundBySchedule = "schedule" // a regular look at subscriptions and waiting orders

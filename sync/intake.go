@@ -146,7 +146,7 @@ func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
 	case m.Kind == shopify.KindRefetch:
 		b.doubt(ev, key, "incomplete", ev.Topic+" does not hold the whole order")
 	case m.Kind == shopify.KindDeleted:
-		b.Deleted = append(b.Deleted, key)
+		b.Deleted = append(b.Deleted, store.Gap{Shop: key.Shop, OrderID: key.ID, Kind: store.GapOrphan, Cause: CauseDeleted, FoundBy: foundByWebhook})
 		b.note(ev, key, "deleted", "deleted in Shopify; the ERP's document stays, a person must decide about it")
 	case m.Kind == shopify.KindUninstalled:
 		b.Uninstalled = append(b.Uninstalled, ev.Shop)

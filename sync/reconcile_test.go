@@ -167,6 +167,7 @@ func TestAnOrderDeletedInShopifyKeepsItsDocumentAndAsksAPerson(t *testing.T) {
 			require.True(t, a.shop.Delete(k.ID))
 			if told {
 				a.hear()
+				require.Equal(t, []string{CauseDeleted, store.GapOpen}, []string{a.gap(k).Cause, a.gap(k).State}, "a person is asked at once")
 			} else {
 				a.deliverWebhooksNot()
 			}

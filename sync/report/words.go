@@ -44,6 +44,7 @@ var ways = map[string]string{
 	"silence":   "after Shopify's messages fell silent",
 	"delivery":  "as it was to be sent",
 	"schedule":  "by a regular look",
+	"webhook":   "by a message from Shopify",
 }
 
 // causes says why a gap came about.
