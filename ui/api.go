@@ -2,12 +2,15 @@ package ui
 
 import (
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humahttprouter"
 	"github.com/julienschmidt/httprouter"
+
+	"gapless/sync/report"
 )
 
 // api hangs the JSON API on the router. Its description is made from these
@@ -16,6 +19,7 @@ func (s *Server) api(r *httprouter.Router) {
 	config := huma.DefaultConfig("Gapless", s.Version)
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/api/openapi", "", ""
 	config.CreateHooks = nil // no $schema links in answers
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	config.Security = []map[string][]string{{"token": {}}}
 	api := humahttprouter.New(r, config)
@@ -30,6 +34,7 @@ func (s *Server) api(r *httprouter.Router) {
 	huma.Get(api, "/api/v1/gaps/{id}", s.showGap)
 	huma.Get(api, "/api/v1/runs", s.listRuns)
 	huma.Get(api, "/api/v1/runs/{id}", s.showRun)
+	huma.Get(api, "/api/v1/reports/{day}", s.showReport)
 	huma.Get(api, "/api/v1/stats", s.stats)
 	huma.Post(api, "/api/v1/replays", s.postReplays, accepted("Verify orders in their ERP and send them again where needed"))
 	huma.Post(api, "/api/v1/gaps/{id}/replay", s.replayGap, accepted("Set in motion what is to mend a gap"))
@@ -37,6 +42,15 @@ func (s *Server) api(r *httprouter.Router) {
 	huma.Post(api, "/api/v1/runs", s.startRun, accepted("Begin a comparison or a poll"))
 	huma.Register(api, s.streamOperation(api), s.stream)
 	s.feed(api)
+}
+
+// schemaName sets the types of reports apart, some of which are named as ours.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if t.PkgPath() == reflect.TypeFor[report.Report]().PkgPath() {
+		return "Report" + name
+	}
+	return name
 }
 
 // accepted says what a POST starts, which goes on after it was answered.

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -108,11 +106,9 @@ type StartedRun struct {
 
 func (s *Server) startRun(ctx context.Context, in *startRunIn) (*answer[StartedRun], error) {
 	asked := in.Body
-	if asked.Shop == "" && len(s.Shops) == 1 {
-		asked.Shop = s.Shops[0]
-	}
-	if !slices.Contains(s.Shops, asked.Shop) {
-		return nil, huma.Error422UnprocessableEntity("name one of the shops: " + strings.Join(s.Shops, ", "))
+	var err error
+	if asked.Shop, err = s.oneShop(asked.Shop); err != nil {
+		return nil, err
 	}
 	id, err := s.Actions.StartRun(ctx, asked, asker(ctx))
 	var wrong WrongRequest

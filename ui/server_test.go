@@ -175,6 +175,7 @@ var routes = []struct{ method, path, example, body string }{
 	{"GET", "/api/v1/gaps/{id}", "/api/v1/gaps/1", ""},
 	{"GET", "/api/v1/runs", "/api/v1/runs", ""},
 	{"GET", "/api/v1/runs/{id}", "/api/v1/runs/1", ""},
+	{"GET", "/api/v1/reports/{day}", "/api/v1/reports/2026-11-22?shop=acme", ""},
 	{"GET", "/api/v1/stats", "/api/v1/stats", ""},
 	{"GET", "/api/v1/stream", "/api/v1/stream", ""},
 	{"POST", "/api/v1/replays", "/api/v1/replays", `{"orders":[{"shop":"acme","id":1}]}`},
