@@ -139,7 +139,7 @@ func TestASessionEndsWhenIdleAndInAnyCaseAfterAWeek(t *testing.T) {
 	found := func() error {
 		session, err := s.FindSession(t.Context(), secret)
 		if err == nil {
-			err = s.SeenSession(t.Context(), session)
+			s.SeenSession(session)
 		}
 		return err
 	}
@@ -157,6 +157,35 @@ func TestASessionEndsWhenIdleAndInAnyCaseAfterAWeek(t *testing.T) {
 	_, err = s.LogIn(t.Context(), u, "203.0.113.7", "")
 	require.NoError(t, err)
 	require.Equal(t, 2, one[int](t, s.readers, `SELECT count(*) FROM sessions`), "the one that ran out is forgotten; the idle one is, later")
+}
+
+func TestASightingCountsAtOnceAndIsWrittenOnceItCanBe(t *testing.T) {
+	c := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = c.now })
+	u := admin(t, s)
+	secret, err := s.LogIn(t.Context(), u, "203.0.113.7", "")
+	require.NoError(t, err)
+	session, err := s.FindSession(t.Context(), secret)
+	require.NoError(t, err)
+	other := second(t, s.path)
+	_, err = other.ExecContext(t.Context(), `CREATE TRIGGER refuse UPDATE ON sessions BEGIN SELECT raise(ABORT, 'no'); END`)
+	require.NoError(t, err)
+	written := func() time.Time { return timeOf(one[int64](t, other, `SELECT seen_at FROM sessions`)) }
+
+	c.at = noon.Add(SessionIdle - time.Minute)
+	s.SeenSession(session)
+	s.tally.flush()
+	require.Equal(t, noon, written(), "the writer failed")
+	c.at = c.at.Add(SessionIdle - time.Minute)
+	session, err = s.FindSession(t.Context(), secret)
+	require.NoError(t, err, "it counts all the same")
+	require.Equal(t, noon.Add(SessionIdle-time.Minute), session.SeenAt)
+
+	_, err = other.ExecContext(t.Context(), `DROP TRIGGER refuse`)
+	require.NoError(t, err)
+	s.tally.flush()
+	require.Equal(t, session.SeenAt, written())
+	require.Empty(t, s.tally.seen)
 }
 
 func TestLoggingInEndsTheSessionTheBrowserHad(t *testing.T) {

@@ -99,27 +99,38 @@ func (s *Store) FindSession(ctx context.Context, secret string) (Session, error)
 	var err error
 	f.User, err = s.scanUser(s.readers.QueryRowContext(ctx, `SELECT `+userColumns+`, s.id, s.created_at, s.seen_at, s.confirmed_at
 		FROM sessions s JOIN people u ON u.id = s.person_id
-		WHERE s.hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND u.disabled_at = 0`,
-		hashed(secret), micros(now), micros(now.Add(-SessionIdle))).Scan, &f.ID, &created, &seen, &confirmed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return f, fmt.Errorf("session: %w", ErrNotFound)
-	}
-	if err != nil {
+		WHERE s.hash = $1 AND s.expires_at > $2 AND u.disabled_at = 0`,
+		hashed(secret), micros(now)).Scan, &f.ID, &created, &seen, &confirmed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return f, err
 	}
-	f.LoggedInAt, f.SeenAt, f.ConfirmedAt = timeOf(created), timeOf(seen), timeOf(confirmed)
+	f.LoggedInAt, f.ConfirmedAt, f.SeenAt = timeOf(created), timeOf(confirmed), s.heardOf(f.ID, timeOf(seen))
+	if err != nil || now.Sub(f.SeenAt) >= SessionIdle {
+		return Session{}, fmt.Errorf("session: %w", ErrNotFound)
+	}
 	return f, nil
 }
 
-// SeenSession notes that something was heard of a session, now and then.
-func (s *Store) SeenSession(ctx context.Context, session Session) error {
+// heardOf is when a session was last heard of: as written, or later.
+func (s *Store) heardOf(session int64, written time.Time) time.Time {
+	s.tally.mu.Lock()
+	defer s.tally.mu.Unlock()
+	if at := s.tally.seen[session]; at.After(written) {
+		return at
+	}
+	return written
+}
+
+// SeenSession notes that something was heard of a session, now and then. It
+// counts at once and is written soon: who looks does not wait for the writer.
+func (s *Store) SeenSession(session Session) {
 	now := s.now()
 	if now.Sub(session.SeenAt) < seenEvery {
-		return nil
+		return
 	}
-	return s.writer.apply(ctx, 0, func(t *tx) error {
-		return t.exec(`UPDATE sessions SET seen_at = $1 WHERE id = $2`, micros(now), session.ID)
-	})
+	s.tally.mu.Lock()
+	defer s.tally.mu.Unlock()
+	s.tally.seen[session.ID] = now
 }
 
 // ConfirmSession notes that the password was given again.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,15 +30,17 @@ type Refusal struct {
 	Reason string
 }
 
-// tally gathers counts and refusals in memory and writes them every second, so
-// that a flood of bad requests costs the disk one small write a second. A crash
-// loses the last second's.
+// tally gathers counts, refusals and when sessions were last heard of in memory
+// and writes them every second, so that a flood of bad requests costs the disk one
+// small write a second, and nobody who looks waits for the writer. A crash loses
+// the last second's.
 type tally struct {
 	store *Store
 
 	mu       sync.Mutex
 	counts   map[count]int64
 	refusals []Refusal
+	seen     map[int64]time.Time // by session; kept until it is written
 
 	stop chan struct{}
 	done chan struct{}
@@ -50,7 +53,7 @@ type count struct {
 }
 
 func startTally(s *Store) *tally {
-	t := &tally{store: s, counts: map[count]int64{}, stop: make(chan struct{}), done: make(chan struct{})}
+	t := &tally{store: s, counts: map[count]int64{}, seen: map[int64]time.Time{}, stop: make(chan struct{}), done: make(chan struct{})}
 	go t.run()
 	return t
 }
@@ -98,8 +101,9 @@ func (t *tally) flush() {
 	t.mu.Lock()
 	counts, refusals := t.counts, t.refusals
 	t.counts, t.refusals = map[count]int64{}, nil
+	seen := maps.Clone(t.seen)
 	t.mu.Unlock()
-	if len(counts) == 0 && len(refusals) == 0 {
+	if len(counts) == 0 && len(refusals) == 0 && len(seen) == 0 {
 		return
 	}
 	err := t.store.writer.apply(context.Background(), 0, func(tx *tx) error {
@@ -115,11 +119,25 @@ func (t *tally) flush() {
 				return err
 			}
 		}
+		for session, at := range seen {
+			if err := tx.exec(`UPDATE sessions SET seen_at = max(seen_at, $1) WHERE id = $2`, micros(at), session); err != nil {
+				return err
+			}
+		}
 		return tx.exec(`DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - $1`, keptRefusals)
 	})
 	if err != nil {
 		t.store.log.Warn("counts of the last second could not be kept", "err", err)
+		return
 	}
+	t.wrote(seen)
+}
+
+// wrote forgets what is written now, unless a session was heard of again.
+func (t *tally) wrote(seen map[int64]time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.seen, func(session int64, at time.Time) bool { return at.Equal(seen[session]) })
 }
 
 // Refusals lists the newest refusals.

@@ -135,7 +135,8 @@ func (v *visit) answer(route pageRoute) (view, error) {
 	if err := v.ParseForm(); err != nil {
 		return view{}, wrongInput("The form could not be read. Go back and send it again.")
 	}
-	if err := errors.Join(v.seen(), v.record(route)); err != nil {
+	v.seen()
+	if err := v.record(route); err != nil {
 		return view{}, err
 	}
 	return route.show(v)

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,29 +214,73 @@ func TestEachRoleSeesItsPages(t *testing.T) {
 	}
 }
 
-func TestLookingChangesNothing(t *testing.T) {
-	s := newSite(t)
+// loggedIn is an admin's browser on a site with something of everything, and the
+// addresses of all pages there.
+func loggedIn(t *testing.T) (*visitor, []string) {
+	t.Helper()
+	s := newPages(t, func(o *Options) { o.Open = false })
 	s.member("ann", "admin")
 	link, err := s.store.ResetLink(t.Context(), "ann", "test")
 	require.NoError(t, err)
-	b := s.visitor().logIn("ann")
-	db, err := sql.Open("sqlite", "file:"+s.path+"?mode=ro")
+	var all []string
+	for _, visit := range slices.Concat(visits, peopleVisits) {
+		all = append(all, strings.Replace(visit.path, "LINK", link, 1))
+	}
+	return s.visitor().logIn("ann"), all
+}
+
+func TestLookingChangesNothing(t *testing.T) {
+	b, addresses := loggedIn(t)
+	db, err := sql.Open("sqlite", "file:"+b.path+"?mode=ro")
 	require.NoError(t, err)
 	defer db.Close()
-	db.SetMaxOpenConns(1)
-	commits := func() (n int) {
-		require.NoError(t, db.QueryRowContext(t.Context(), `PRAGMA data_version`).Scan(&n))
-		return n
+	before := contents(t, db)
+	for _, path := range addresses {
+		b.pass(6 * time.Minute) // a visit is noted again
+		b.open(path)
 	}
-	before := commits()
-	for _, route := range append(pageRoutes, peopleRoutes...) {
-		if route.method == http.MethodGet {
-			b.open(strings.ReplaceAll(route.path, ":token", link))
-		}
-	}
-	require.Equal(t, before, commits())
+	require.Equal(t, before, contents(t, db))
 	b.send("/logout")
-	require.NotEqual(t, before, commits())
+	require.NotEqual(t, before, contents(t, db))
+}
+
+// contents is all that a store holds, by table, but for when sessions were seen.
+func contents(t *testing.T, db *sql.DB) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, table := range column(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`) {
+		columns := column(t, db, `SELECT 'quote("' || name || '")' FROM pragma_table_info('`+table+`') WHERE name <> 'seen_at' OR '`+table+`' <> 'sessions'`)
+		all[table] = strings.Join(column(t, db, `SELECT `+strings.Join(columns, " || ',' || ")+` FROM `+table), "\n")
+	}
+	return all
+}
+
+func column(t *testing.T, db *sql.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var one string
+		require.NoError(t, rows.Scan(&one))
+		all = append(all, one)
+	}
+	require.NoError(t, rows.Err())
+	return all
+}
+
+func TestPagesAnswerWhileNothingCanBeWritten(t *testing.T) {
+	b, addresses := loggedIn(t)
+	db, err := sql.Open("sqlite", "file:"+b.path+"?_txlock=immediate")
+	require.NoError(t, err)
+	defer db.Close()
+	b.pass(6 * time.Minute)
+	lock, err := db.BeginTx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, lock.Rollback()) }()
+	for _, path := range addresses {
+		require.Contains(t, []int{200, 303, 404}, b.open(path).status, path)
+	}
 }
 
 func TestTheAuditLogIsShownPageByPage(t *testing.T) {

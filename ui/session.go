@@ -85,11 +85,10 @@ func (s *Server) findPerson(r *http.Request) (Person, error) {
 
 // seen notes that a person is at work. What a page's script asks for by itself
 // is no work: a page that is left open logs out in time.
-func (v *visit) seen() error {
-	if dest := v.Header.Get("Sec-Fetch-Dest"); v.person.session.ID == 0 || dest != "" && dest != "document" {
-		return nil
+func (v *visit) seen() {
+	if dest := v.Header.Get("Sec-Fetch-Dest"); v.person.session.ID != 0 && (dest == "" || dest == "document") {
+		v.Store.SeenSession(v.person.session)
 	}
-	return v.Store.SeenSession(v.Context(), v.person.session)
 }
 
 // clientAddress is where a request comes from: what the proxy on this machine
