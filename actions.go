@@ -50,24 +50,34 @@ func (a actions) IgnoreGaps(ctx context.Context, ids []int64, by, reason string)
 }
 
 func (a actions) StartRun(ctx context.Context, run ui.RunRequest, by string) (int64, error) {
-	asked := window{run.Since, run.From, run.To}
-	if run.Kind == store.RunPoll && asked != (window{}) {
-		return 0, ui.WrongRequest("a poll goes on where the last one ended; leave since, from and to out")
-	}
-	if run.Kind == store.RunPoll {
-		return a.Engine.StartPoll(ctx, run.Shop, by)
-	}
-	zone, err := a.Engine.Zone(ctx, run.Shop)
+	p, err := a.PlanRun(ctx, run)
 	if err != nil {
 		return 0, err
 	}
+	if p.Kind == store.RunPoll {
+		return a.Engine.StartPoll(ctx, p.Shop, by)
+	}
+	return a.Engine.StartReconcile(ctx, p.Shop, ordersync.Pass{Kind: p.Kind, From: *p.From, To: *p.To, Heal: p.Heal, By: by})
+}
+
+func (a actions) PlanRun(ctx context.Context, run ui.RunRequest) (ui.RunPlan, error) {
+	asked, plan := window{run.Since, run.From, run.To}, ui.RunPlan{Kind: run.Kind, Shop: run.Shop, Heal: run.Heal == nil || *run.Heal}
+	if run.Kind == store.RunPoll {
+		if asked != (window{}) {
+			return plan, ui.WrongRequest("a poll goes on where the last one ended; leave since, from and to out")
+		}
+		return plan, nil
+	}
+	zone, err := a.Engine.Zone(ctx, run.Shop)
+	if err != nil {
+		return plan, err
+	}
 	from, to, err := asked.of(zone, time.Now())
 	if err != nil {
-		return 0, ui.WrongRequest(err.Error())
+		return plan, ui.WrongRequest(err.Error())
 	}
-	return a.Engine.StartReconcile(ctx, run.Shop, ordersync.Pass{
-		Kind: store.RunReconcile, From: from, To: to, Heal: run.Heal == nil || *run.Heal, By: by,
-	})
+	plan.From, plan.To = &from, &to
+	return plan, nil
 }
 
 func (a actions) metrics() ui.EngineMetrics {

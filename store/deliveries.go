@@ -430,7 +430,11 @@ type Try struct {
 // TryFilter narrows a list of attempts; zero fields don't.
 type TryFilter struct {
 	Order  OrderKey
-	Before int64 // only attempts with a smaller id: the cursor
+	Shop   string
+	ERP    string
+	Action string
+	Result string // how they ended
+	Before int64  // only attempts with a smaller id: the cursor
 	Limit  int
 	Full   bool // with what was said and heard
 }
@@ -459,8 +463,19 @@ func (f TryFilter) query() (string, []any) {
 	if f.Order.Shop != "" {
 		w.and("a.shop = ? AND a.order_id = ?", f.Order.Shop, f.Order.ID)
 	}
+	// A + keeps the walk from the newest on, instead of sorting all of a shop.
+	if f.Shop != "" {
+		w.and("+a.shop = ?", f.Shop)
+	}
+	if f.ERP != "" {
+		w.and("+a.erp = ?", f.ERP)
+	}
+	if f.Action != "" {
+		w.and("+a.action = ?", f.Action)
+	}
+	id := f.byResult(&w)
 	if f.Before != 0 {
-		w.and("a.id < ?", f.Before)
+		w.and(id+" < ?", f.Before)
 	}
 	said, from := "NULL", ""
 	if f.Full {
@@ -468,7 +483,21 @@ func (f TryFilter) query() (string, []any) {
 	}
 	return w.list(`SELECT a.id, a.shop, a.order_id, a.erp, a.token, a.action, a.ref, a.version, a.body_hash, a.started_at,
 			r.result, r.reason, r.field, r.hint, r.erp_ref, r.applied, r.ended_at, r.duration_us, `+said+`
-		FROM attempts a LEFT JOIN outcomes r ON r.attempt_id = a.id`+from, "a.id DESC", f.Limit)
+		FROM attempts a LEFT JOIN outcomes r ON r.attempt_id = a.id`+from, id+" DESC", f.Limit)
+}
+
+// byResult narrows to one result and returns the id to go by: most calls end in
+// two ways, and there is an index of the others.
+func (f TryFilter) byResult(w *where) (id string) {
+	switch f.Result {
+	case "":
+		return "a.id"
+	case "created", "updated":
+		w.and("+r.result = ?", f.Result)
+		return "a.id"
+	}
+	w.and("r.result = ? AND r.result NOT IN ('created', 'updated')", f.Result)
+	return "r.attempt_id"
 }
 
 func (s *Store) scanTry(rows *sql.Rows) (Try, error) {

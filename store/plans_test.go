@@ -179,7 +179,7 @@ func readEverything(t *testing.T, s *Store) {
 		f.Before = 5
 		note(s.Events(ctx, f))
 	}
-	for _, f := range []TryFilter{{}, {Full: true}, {Order: key}, {Order: key, Full: true}} {
+	for _, f := range []TryFilter{{}, {Full: true}, {Order: key}, {Order: key, Full: true}, {Shop: "acme", ERP: "books", Action: ActionLookup}, {Result: "created"}, {Result: "rejected"}, {Shop: "acme", Result: "unknown"}, {Order: key, Shop: "acme", Result: "retry"}} {
 		note(s.Tries(ctx, f))
 		f.Before = 5
 		note(s.Tries(ctx, f))
@@ -299,6 +299,8 @@ var mayScan = map[string]string{
 	"AND d.order_id = o.id WHERE o.shop = $1 ORDER BY o.first_seen_at DESC, o.id DESC, o.shop DESC LIMIT $2": "that of a shop",
 	"ON r.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                                                     "the first page of all attempts: from the newest, until the limit",
 	"LEFT JOIN transcripts x ON x.attempt_id = a.id ORDER BY a.id DESC LIMIT $1":                             "the same with what was said",
+	"WHERE +a.shop = $1 AND +a.erp = $2 AND +a.action = $3 ORDER BY a.id DESC LIMIT $4":                      "those of a shop and an ERP: from the newest, until the limit",
+	"WHERE +r.result = $1 ORDER BY a.id DESC LIMIT $2":                                                       "those that ended as most do: from the newest, until the limit",
 	"IN (SELECT g.id FROM gaps g ORDER BY g.id DESC LIMIT $1) ORDER BY g.id DESC":                            "the first page of all gaps: from the newest, until the limit",
 	"FROM gaps g WHERE g.shop = $1 ORDER BY g.id DESC LIMIT $2) ORDER BY g.id DESC":                          "that of a shop",
 	"FROM gaps g WHERE g.shop = $1 AND +g.state = $2 ORDER BY g.id DESC LIMIT $3) ORDER BY g.id DESC":        "the closed ones of a shop, which are most",
@@ -351,6 +353,8 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 		"events":            first(EventFilter{}.query()),
 		"events of a shop":  first(EventFilter{Shop: "acme"}.query()),
 		"attempts":          first(TryFilter{}.query()),
+		"a shop's attempts": first(TryFilter{Shop: "acme"}.query()),
+		"refused attempts":  first(TryFilter{Result: "rejected"}.query()),
 		"audit":             first(AuditFilter{}.query()),
 		"a person's":        first(AuditFilter{Who: "ann"}.query()),
 		"an order's":        first(TryFilter{Order: OrderKey{"acme", 1}}.query()),

@@ -30,6 +30,8 @@ type Actions interface {
 	// StartRun begins a run and returns its id; it goes on after that. The same
 	// one that is under way is store.ErrRunning; what can't be meant, a WrongRequest.
 	StartRun(ctx context.Context, run RunRequest, by string) (id int64, err error)
+	// PlanRun says what StartRun would begin.
+	PlanRun(ctx context.Context, run RunRequest) (RunPlan, error)
 
 	// Neutral is an order as rules and mapping see it, JSON.
 	Neutral(ctx context.Context, order store.OrderKey) (json.RawMessage, error)
@@ -119,6 +121,15 @@ type Plan struct {
 	Reason string     `json:"reason,omitempty"` // why, except for send
 	Hint   string     `json:"hint,omitempty"`
 	Calls  []PlanCall `json:"calls"`
+}
+
+// RunPlan is a dry run of a run.
+type RunPlan struct {
+	Kind string     `json:"kind"`
+	Shop string     `json:"shop"`
+	From *time.Time `json:"from" doc:"its window; null: a poll goes on where the last one ended"`
+	To   *time.Time `json:"to"`
+	Heal bool       `json:"heal" doc:"mends what it finds"`
 }
 
 // PlanCall is one writing request to the ERP, without secrets.

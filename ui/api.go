@@ -1,16 +1,15 @@
 package ui
 
 import (
+	"encoding/json"
 	"net/http"
-	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humahttprouter"
 	"github.com/julienschmidt/httprouter"
-
-	"gapless/sync/report"
 )
 
 // api hangs the JSON API on the router. Its description is made from these
@@ -25,17 +24,17 @@ func (s *Server) api(r *httprouter.Router) {
 	api := humahttprouter.New(r, config)
 	api.UseMiddleware(s.authorize(api))
 
-	huma.Get(api, "/api/v1/orders", s.listOrders)
-	huma.Get(api, "/api/v1/orders/{shop}/{id}", s.showOrder)
-	huma.Get(api, "/api/v1/events", s.listEvents)
-	huma.Get(api, "/api/v1/events/{id}", s.showEvent)
-	huma.Get(api, "/api/v1/deliveries", s.listDeliveries)
-	huma.Get(api, "/api/v1/gaps", s.listGaps)
-	huma.Get(api, "/api/v1/gaps/{id}", s.showGap)
-	huma.Get(api, "/api/v1/runs", s.listRuns)
-	huma.Get(api, "/api/v1/runs/{id}", s.showRun)
-	huma.Get(api, "/api/v1/reports/{day}", s.showReport)
-	huma.Get(api, "/api/v1/stats", s.stats)
+	huma.Get(api, "/api/v1/orders", s.listOrders, read("Orders, those heard of last first"))
+	huma.Get(api, "/api/v1/orders/{shop}/{id}", s.showOrder, read("One order with its history"))
+	huma.Get(api, "/api/v1/events", s.listEvents, read("What was heard from Shopify, newest first"))
+	huma.Get(api, "/api/v1/events/{id}", s.showEvent, read("One message from Shopify with its body"))
+	huma.Get(api, "/api/v1/deliveries", s.listDeliveries, read("Calls to the ERPs, newest first"))
+	huma.Get(api, "/api/v1/gaps", s.listGaps, read("Gaps between Shopify and the ERPs, newest first"))
+	huma.Get(api, "/api/v1/gaps/{id}", s.showGap, read("One gap with what happened to it"))
+	huma.Get(api, "/api/v1/runs", s.listRuns, read("Comparisons, polls and backfills, newest first"))
+	huma.Get(api, "/api/v1/runs/{id}", s.showRun, read("One run with what came of it"))
+	huma.Get(api, "/api/v1/reports/{day}", s.showReport, read("The report of a day"))
+	huma.Get(api, "/api/v1/stats", s.stats, read("Figures of the present, the last hour and the last comparison"))
 	huma.Post(api, "/api/v1/replays", s.postReplays, accepted("Verify orders in their ERP and send them again where needed"))
 	huma.Post(api, "/api/v1/gaps/{id}/replay", s.replayGap, accepted("Set in motion what is to mend a gap"))
 	huma.Post(api, "/api/v1/gaps/{id}/ignore", s.ignoreGap, accepted("Leave a gap as it is"))
@@ -44,18 +43,16 @@ func (s *Server) api(r *httprouter.Router) {
 	s.feed(api)
 }
 
-// schemaName sets the types of reports apart, some of which are named as ours.
-func schemaName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
-	if t.PkgPath() == reflect.TypeFor[report.Report]().PkgPath() {
-		return "Report" + name
-	}
-	return name
+// problem answers as the API's operations do where they fail.
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}) //nolint:errcheck // the client has gone
 }
 
-// accepted says what a POST starts, which goes on after it was answered.
-func accepted(summary string) func(*huma.Operation) {
-	return func(o *huma.Operation) { o.Summary, o.DefaultStatus = summary, http.StatusAccepted }
+// isAPI says that a request is a program's.
+func isAPI(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, feedPath)
 }
 
 // Page is what every list takes.

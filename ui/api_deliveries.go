@@ -38,12 +38,33 @@ func attemptOf(t store.Try) Attempt {
 	return a
 }
 
-func (s *Server) listDeliveries(ctx context.Context, in *Page) (*answer[List[Attempt]], error) {
-	before, err := readIDCursor(in.Cursor)
+type deliveriesIn struct {
+	Page
+	Shop   string `query:"shop" maxLength:"50"`
+	ERP    string `query:"erp" maxLength:"50"`
+	Order  int64  `query:"order" minimum:"0" doc:"Shopify's number; where there are several shops, with shop"`
+	Action string `query:"action" enum:"deliver,lookup"`
+	Result string `query:"result" enum:"created,updated,unchanged,rejected,retry,unknown,found,absent" doc:"how they ended"`
+}
+
+func (in *deliveriesIn) filter(s *Server) (f store.TryFilter, err error) {
+	f = store.TryFilter{Shop: in.Shop, ERP: in.ERP, Action: in.Action, Result: in.Result, Limit: in.Limit}
+	if in.Order != 0 {
+		f.Order.ID = in.Order
+		if f.Order.Shop, err = s.oneShop(in.Shop); err != nil {
+			return f, err
+		}
+	}
+	f.Before, err = readIDCursor(in.Cursor)
+	return f, err
+}
+
+func (s *Server) listDeliveries(ctx context.Context, in *deliveriesIn) (*answer[List[Attempt]], error) {
+	f, err := in.filter(s)
 	if err != nil {
 		return nil, err
 	}
-	tries, err := s.Store.Tries(ctx, store.TryFilter{Before: before, Limit: in.Limit})
+	tries, err := s.Store.Tries(ctx, f)
 	if err != nil {
 		return nil, s.failed("deliveries could not be read", err)
 	}

@@ -133,12 +133,12 @@ func (s *Server) gap(ctx context.Context, id int64) (store.Gap, error) {
 }
 
 // liveGap is one that something can still be done about.
-func (s *Server) liveGap(ctx context.Context, id int64) error {
+func (s *Server) liveGap(ctx context.Context, id int64) (store.Gap, error) {
 	g, err := s.gap(ctx, id)
 	if err == nil && g.State == store.GapClosed {
-		return huma.Error409Conflict(fmt.Sprintf("gap %d is closed already", id))
+		err = huma.Error409Conflict(fmt.Sprintf("gap %d is closed already", id))
 	}
-	return err
+	return g, err
 }
 
 type replayGapIn struct {
@@ -149,7 +149,7 @@ type replayGapIn struct {
 }
 
 func (s *Server) replayGap(ctx context.Context, in *replayGapIn) (*answer[Replayed], error) {
-	if err := s.liveGap(ctx, in.ID); err != nil {
+	if _, err := s.liveGap(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return s.replay(ctx, replayBody{Gaps: []int64{in.ID}, DryRun: in.Body != nil && in.Body.DryRun})
@@ -159,20 +159,32 @@ type ignoreGapIn struct {
 	ID   int64 `path:"id"`
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"why it may stay as it is"`
+		DryRun bool   `json:"dry_run,omitempty" doc:"only say how the gap would be"`
 	}
 }
 
-func (s *Server) ignoreGap(ctx context.Context, in *ignoreGapIn) (*answer[Gap], error) {
+// IgnoredGap is a gap that is left as it is, or would be.
+type IgnoredGap struct {
+	Gap
+	DryRun bool `json:"dry_run,omitempty" doc:"nothing was done: so the gap would be"`
+}
+
+func (s *Server) ignoreGap(ctx context.Context, in *ignoreGapIn) (*answer[IgnoredGap], error) {
 	reason := strings.TrimSpace(in.Body.Reason)
 	if reason == "" {
 		return nil, huma.Error422UnprocessableEntity("say why the gap is ignored")
 	}
-	if err := s.liveGap(ctx, in.ID); err != nil {
+	g, err := s.liveGap(ctx, in.ID)
+	if err != nil {
 		return nil, err
+	}
+	if in.Body.DryRun {
+		g.State, g.IgnoredBy, g.Reason = store.GapIgnored, asker(ctx), reason
+		return &answer[IgnoredGap]{IgnoredGap{GapOf(g), true}}, nil
 	}
 	if err := s.Actions.IgnoreGap(ctx, in.ID, asker(ctx), reason); err != nil {
 		return nil, s.failed("the gap could not be ignored", err)
 	}
-	g, err := s.gap(ctx, in.ID)
-	return &answer[Gap]{GapOf(g)}, err
+	g, err = s.gap(ctx, in.ID)
+	return &answer[IgnoredGap]{IgnoredGap{GapOf(g), false}}, err
 }

@@ -97,20 +97,32 @@ type RunRequest struct {
 	Heal  *bool  `json:"heal,omitempty" doc:"mend what is found; left out: yes"`
 }
 
-type startRunIn struct{ Body RunRequest }
+type startRunIn struct {
+	Body struct {
+		RunRequest
+		DryRun bool `json:"dry_run,omitempty" doc:"only say what would be started"`
+	}
+}
 
-// StartedRun names a run that has begun.
+// StartedRun names a run that has begun, or says what would.
 type StartedRun struct {
-	ID int64 `json:"id" doc:"of the run, at /api/v1/runs/{id}"`
+	ID   int64    `json:"id,omitempty" doc:"of the run, at /api/v1/runs/{id}; missing where nothing was started"`
+	Plan *RunPlan `json:"plan,omitempty" doc:"of a dry run"`
 }
 
 func (s *Server) startRun(ctx context.Context, in *startRunIn) (*answer[StartedRun], error) {
-	asked := in.Body
+	asked := in.Body.RunRequest
 	var err error
 	if asked.Shop, err = s.oneShop(asked.Shop); err != nil {
 		return nil, err
 	}
-	id, err := s.Actions.StartRun(ctx, asked, asker(ctx))
+	var started StartedRun
+	if in.Body.DryRun {
+		started.Plan = new(RunPlan)
+		*started.Plan, err = s.Actions.PlanRun(ctx, asked)
+	} else {
+		started.ID, err = s.Actions.StartRun(ctx, asked, asker(ctx))
+	}
 	var wrong WrongRequest
 	switch {
 	case errors.As(err, &wrong):
@@ -120,5 +132,5 @@ func (s *Server) startRun(ctx context.Context, in *startRunIn) (*answer[StartedR
 	case err != nil:
 		return nil, s.failed("the run could not be started", err)
 	}
-	return &answer[StartedRun]{StartedRun{id}}, nil
+	return &answer[StartedRun]{started}, nil
 }

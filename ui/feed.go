@@ -29,10 +29,12 @@ func (s *Server) feed(api huma.API) {
 		OperationID: "feed-orders", Method: http.MethodGet, Path: feedPath + "{erp}/orders", Summary: "What is on offer to an ERP that pulls",
 		Description: "In the order of offering, each order once, at its newest version. Fetching changes nothing: what is not acknowledged is there again for a client that begins without a cursor. " +
 			"With wait the answer comes as soon as there is something that the client does not know, by its cursor or its If-None-Match.",
+		Errors: failures(feedPath + "{erp}/orders"), Responses: map[string]*huma.Response{"304": notSentAgain()},
 	}, s.listOffers)
 	huma.Register(api, huma.Operation{
 		OperationID: "feed-ack", Method: http.MethodPost, Path: feedPath + "{erp}/ack", Summary: "Acknowledge orders that were fetched",
 		Description: "Each acknowledgement is answered by itself, and may be sent again.",
+		Errors:      append(failures(feedPath+"{erp}/ack"), http.StatusBadRequest, http.StatusRequestEntityTooLarge),
 	}, s.acknowledge)
 }
 

@@ -98,7 +98,7 @@ func (s *Server) pages(r *httprouter.Router) {
 		r.Handler(route.method, route.path, gzhttp.GzipHandler(s.page(route)))
 	}
 	r.Handler(http.MethodGet, staticPath+"*file", gzhttp.GzipHandler(http.HandlerFunc(serveStatic)))
-	r.NotFound = http.HandlerFunc(s.nowhere)
+	r.NotFound, r.MethodNotAllowed = http.HandlerFunc(s.nowhere), http.HandlerFunc(wrongMethod)
 }
 
 // page answers visits of one route.
@@ -172,6 +172,10 @@ func (s *Server) explain(w http.ResponseWriter, v *visit, err error) {
 
 // nowhere answers for addresses that lead to nothing.
 func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
+	if isAPI(r) {
+		problem(w, http.StatusNotFound, "there is nothing at this address; /api/openapi.json lists what there is")
+		return
+	}
 	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
 		http.NotFound(w, r)
 		return
@@ -179,4 +183,15 @@ func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
 	v := &visit{Server: s, Request: r, now: s.Now()}
 	v.person, _ = s.person(r)
 	s.explain(w, v, notFound("There is no such page"))
+}
+
+// wrongMethod answers where an address is right and the method is not; which ones
+// are stands in the header Allow.
+func wrongMethod(w http.ResponseWriter, r *http.Request) {
+	what := "this address does not take " + r.Method
+	if isAPI(r) {
+		problem(w, http.StatusMethodNotAllowed, what)
+		return
+	}
+	http.Error(w, what, http.StatusMethodNotAllowed)
 }

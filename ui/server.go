@@ -80,7 +80,7 @@ func New(o Options) *Server {
 	r.Handler(http.MethodGet, "/metrics", s.metrics())
 	s.api(r)
 	s.pages(r)
-	s.handler = headers(http.NewCrossOriginProtection().Handler(notModified(r)))
+	s.handler = headers(headAsGet(http.NewCrossOriginProtection().Handler(notModified(r))))
 	return s
 }
 
@@ -117,6 +117,23 @@ func headers(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+type headKey struct{}
+
+// headAsGet answers HEAD as GET. The server that carries the answer leaves its
+// body out.
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// headOnly says that a client wants no body, so that none need be waited for.
+func headOnly(ctx context.Context) bool { return ctx.Value(headKey{}) != nil }
 
 func (s *Server) panicked(w http.ResponseWriter, r *http.Request, what any) {
 	s.Log.Error("a request failed in an unforeseen way", "path", loggedPath(r), "panic", what)

@@ -68,7 +68,7 @@ func (s *Server) stream(ctx context.Context, in *streamIn) (*huma.StreamResponse
 		defer func() { <-s.streams.places }()
 		_, w, _ := humahttprouter.Unwrap(ctx)
 		t := &teller{ResponseWriter: w, control: http.NewResponseController(w), patience: s.streams.patience}
-		if err := t.begin(missed, f.id()); err == nil {
+		if err := t.begin(missed, f.id()); err == nil && !headOnly(ctx.Context()) {
 			s.tell(ctx, t, f)
 		}
 	}}, nil
@@ -186,7 +186,7 @@ func (s *Server) streamOperation(api huma.API) huma.Operation {
 	return huma.Operation{
 		OperationID: "stream", Method: http.MethodGet, Path: streamPath, Summary: "What changes, as server-sent events",
 		Description: "Ends only with the client. A client that was away for too long is told reload first: it should read its lists anew.",
-		Responses: map[string]*huma.Response{"200": {
+		Errors:      failures(streamPath), Responses: map[string]*huma.Response{"200": {
 			Description: "Events, and a comment every 15 seconds",
 			Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{OneOf: events}}}},
 		}},
