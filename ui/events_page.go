@@ -148,7 +148,7 @@ func (v *visit) curl(e store.Event) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# SECRET is the shop's webhook secret\nbody=%s\n", quoted(string(e.Body)))
-	b.WriteString(`sign=$(printf %s "$body" | openssl dgst -sha256 -hmac "$SECRET" -binary | base64)` + "\ncurl -sS -X POST " + quoted(v.publicURL()+"/webhooks/shopify"))
+	b.WriteString(`sign=$(printf %s "$body" | openssl dgst -sha256 -hmac "$SECRET" -binary | base64)` + "\ncurl -sS -X POST " + quoted(cmp.Or(v.publicURL(), "http://"+v.Host)+"/webhooks/shopify"))
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if headers[name] != "" && !strings.EqualFold(name, "X-Shopify-Hmac-Sha256") {
 			fmt.Fprintf(&b, " \\\n  -H %s", quoted(name+": "+headers[name]))
@@ -160,10 +160,3 @@ func (v *visit) curl(e store.Event) string {
 
 // quoted is one word of a shell.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
-// publicURL is where this server is reached.
-func (v *visit) publicURL() string {
-	server, _ := v.Config["server"].(map[string]any)
-	public, _ := server["public_url"].(string)
-	return strings.TrimSuffix(cmp.Or(public, "http://"+v.Host), "/")
-}

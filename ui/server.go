@@ -48,6 +48,7 @@ type Options struct {
 type Server struct {
 	Options
 	handler   http.Handler
+	door      http.Handler
 	streams   streams
 	passwords *passwords
 	throttle  *throttle
@@ -80,7 +81,8 @@ func New(o Options) *Server {
 	r.Handler(http.MethodGet, "/metrics", s.metrics())
 	s.api(r)
 	s.pages(r)
-	s.handler = headers(headAsGet(http.NewCrossOriginProtection().Handler(notModified(r))))
+	s.door = s.headers(o.Webhook)
+	s.handler = s.headers(headAsGet(http.NewCrossOriginProtection().Handler(notModified(r))))
 	return s
 }
 
@@ -99,14 +101,16 @@ func pause(ctx context.Context, d time.Duration) error {
 // one, and nothing that protects browsers concerns it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/webhooks/shopify" && r.Method == http.MethodPost {
-		s.Webhook.ServeHTTP(w, r)
+		s.door.ServeHTTP(w, r)
 		return
 	}
 	s.handler.ServeHTTP(w, r)
 }
 
-// headers are on every answer, errors included.
-func headers(next http.Handler) http.Handler {
+// headers are on every answer, errors and the door's included. Browsers are told to
+// keep to TLS where they came by it; see withoutTLS.
+func (s *Server) headers(next http.Handler) http.Handler {
+	https := strings.HasPrefix(s.publicURL(), "https://")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -114,8 +118,18 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Cache-Control", "no-store")
+		if !withoutTLS(r) && (https || r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")) {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// publicURL is where the config says that this server is reached; empty: nowhere.
+func (s *Server) publicURL() string {
+	server, _ := s.Config["server"].(map[string]any)
+	public, _ := server["public_url"].(string)
+	return strings.TrimSuffix(public, "/")
 }
 
 type headKey struct{}

@@ -234,6 +234,7 @@ func TestEveryAnswerProtectsBrowsers(t *testing.T) {
 	s := newSite(t)
 	admin := s.as("admin")
 	for name, a := range map[string]reply{
+		"the door":     s.ask("POST", "/webhooks/shopify", "{}"),
 		"a list":       s.ask("GET", "/api/v1/orders", "", admin...),
 		"a 401":        s.ask("GET", "/api/v1/orders", ""),
 		"a 404":        s.ask("GET", "/nowhere", ""),
@@ -254,6 +255,36 @@ func TestEveryAnswerProtectsBrowsers(t *testing.T) {
 		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'none'", name)
 		require.Contains(t, a.header.Get("Cache-Control"), "no-", name)
 	}
+}
+
+func TestBrowsersAreToldToKeepToTLSWhereTheyCameByIt(t *testing.T) {
+	const told = "max-age=31536000"
+	public := func(url string) func(*Options) {
+		return func(o *Options) { o.Config = map[string]any{"server": map[string]any{"public_url": url}} }
+	}
+	passedOn := []string{"X-Forwarded-For", "203.0.113.7"}
+	for name, c := range map[string]struct {
+		site    *site
+		headers []string
+		want    string
+	}{
+		"on this machine in clear":             {newSite(t, public("https://orders.example.com")), nil, ""},
+		"a proxy that says so":                 {newSite(t), append(passedOn, "X-Forwarded-Proto", "https"), told},
+		"a proxy in clear":                     {newSite(t), append(passedOn, "X-Forwarded-Proto", "http"), ""},
+		"a proxy that says nothing":            {newSite(t), passedOn, ""},
+		"the same where the config says https": {newSite(t, public("https://orders.example.com")), passedOn, told},
+	} {
+		for _, ask := range []string{"GET /livez", "GET /login", "GET /nowhere", "POST /webhooks/shopify"} {
+			method, path, _ := strings.Cut(ask, " ")
+			require.Equal(t, c.want, c.site.ask(method, path, "", c.headers...).header.Get("Strict-Transport-Security"), "%s: %s", name, ask)
+		}
+	}
+	s := closedSite(t)
+	s.StartTLS()
+	resp, err := s.Client().Get(s.URL + "/livez")
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, told, resp.Header.Get("Strict-Transport-Security"))
 }
 
 func TestAnotherSiteCannotPost(t *testing.T) {
