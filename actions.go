@@ -34,7 +34,7 @@ func (a actions) PlanGap(ctx context.Context, id int64) (ui.Plan, error) {
 }
 
 func planTold(p ordersync.Plan) ui.Plan {
-	plan := ui.Plan{Order: p.Order, Ref: p.Ref, Action: p.Action, Reason: p.Reason, Hint: p.Hint, Calls: []ui.PlanCall{}}
+	plan := ui.Plan{Order: p.Order, Ref: p.Ref, Action: p.Action, Reason: p.Reason, Hint: p.Hint, Document: p.Document, Calls: []ui.PlanCall{}}
 	for _, c := range p.Calls {
 		plan.Calls = append(plan.Calls, ui.PlanCall(c))
 	}

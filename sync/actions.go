@@ -17,6 +17,9 @@ type Plan struct {
 	Reason string // why, except for send
 	Hint   string
 	Calls  []erp.Call
+	// Document is the order as the mapping of today makes it, JSON; nil where it
+	// does not come to that.
+	Document []byte
 }
 
 // Replay has orders verified in their ERP and sent again where it does not hold
@@ -67,7 +70,7 @@ func (e *Engine) Plan(ctx context.Context, k store.OrderKey) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	p := Plan{Order: order.Name, Ref: a.doc.Ref, Action: "send", Calls: calls}
+	p := Plan{Order: order.Name, Ref: a.doc.Ref, Action: "send", Calls: calls, Document: a.doc.Body}
 	if len(calls) == 0 {
 		p.Action, p.Reason = "nothing", "the ERP holds this version already"
 	}
@@ -103,7 +106,7 @@ func (a *attempt) planned(s *store.Settle) Plan {
 	case store.StateParked:
 		p.Action = "park"
 	default:
-		p.Action, p.Reason = "nothing", cmp.Or(s.Reason, "the ERP holds this version already")
+		p.Action, p.Reason, p.Document = "nothing", cmp.Or(s.Reason, "the ERP holds this version already"), a.doc.Body
 	}
 	return p
 }

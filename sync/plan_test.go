@@ -47,6 +47,7 @@ func TestThePlanOfAReplayLooksIntoTheERP(t *testing.T) {
 	require.Equal(t, "nothing", p.Action)
 	require.Equal(t, "the ERP holds this version already", p.Reason)
 	require.Empty(t, p.Calls)
+	require.Contains(t, string(p.Document), a.order(k).Name, "what the mapping makes is told all the same")
 
 	a.enterUpdate(k, "2020-01-01T00:00:00Z/00000000") // somebody spoiled the document
 	p = a.plan(k)

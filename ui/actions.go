@@ -121,6 +121,8 @@ type Plan struct {
 	Reason string     `json:"reason,omitempty"` // why, except for send
 	Hint   string     `json:"hint,omitempty"`
 	Calls  []PlanCall `json:"calls"`
+	// Document is nil where it does not come to that.
+	Document json.RawMessage `json:"document,omitempty" doc:"the order as the mapping makes it"`
 }
 
 // RunPlan is a dry run of a run.

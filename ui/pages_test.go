@@ -127,7 +127,7 @@ var visits = []struct{ template, path string }{
 	{"reports", "/reports"}, {"reports", "/reports?shop=beta"},
 	{"report", "/reports/2026-11-22?shop=acme"}, {"report", "/reports/2026-11-20"}, {"report", "/reports/2026-12-24"},
 	{"health", "/health"},
-	{"settings", "/settings"}, {"settings", "/settings?order=%231&when=.test"}, {"settings", "/settings?order=%23none"}, {"settings", "/settings?when=x"},
+	{"settings", "/settings"}, {"settings", "/settings?order=%231&when=.test"}, {"settings", "/settings?order=%231&map=yes"}, {"settings", "/settings?order=%23none"}, {"settings", "/settings?when=x"},
 	{"error", "/gaps/999"}, {"error", "/nowhere"}, {"error", oidcPath}, {"error", oidcCallback},
 }
 

@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -33,7 +35,7 @@ type test struct {
 	Failure           string
 }
 
-// tryOut is what rules make of an order.
+// tryOut is what rules, and the mapping where that is asked, make of an order.
 type tryOut struct {
 	Order, When string
 	Name, Path  string
@@ -41,6 +43,14 @@ type tryOut struct {
 	Trial       Trial
 	Wrong       string
 	Document    string
+	Hidden      string // why neither the document nor the mapping is shown
+	Mapped      *mapped
+}
+
+// mapped is what the ERP would get of an order.
+type mapped struct {
+	preview
+	Document string
 }
 
 // settingsPage shows the config as loaded, and tries rules out on an order.
@@ -126,12 +136,29 @@ func (v *visit) tryOut() (tryOut, error) {
 		t.Asked = true
 	}
 	if !v.seesPeople() {
+		t.Hidden = hidden
 		return t, nil
+	}
+	if v.URL.Query().Get("map") != "" {
+		t.Mapped = v.mapped(key)
 	}
 	if raw, err := v.Actions.Neutral(v.Context(), key); err == nil {
 		t.Document = pretty(raw)
 	}
 	return t, nil
+}
+
+// mapped asks for what a replay would send, which sends nothing. The ERP is asked
+// what it holds.
+func (v *visit) mapped(key store.OrderKey) *mapped {
+	ctx, cancel := context.WithTimeout(v.Context(), previewTime)
+	defer cancel()
+	plan, err := v.Actions.Plan(ctx, key)
+	m := &mapped{preview: v.previewOf(plan, err)}
+	if len(plan.Document) > 0 {
+		m.Document = pretty(plan.Document)
+	}
+	return m
 }
 
 // groups are the config's tables, in the order of their names.
@@ -152,18 +179,33 @@ func groups(config map[string]any) []group {
 	return all
 }
 
+// facts are the keys of a table, each value as the file may have it.
 func facts(prefix string, table map[string]any) []fact {
 	var all []fact
 	for _, key := range slices.Sorted(maps.Keys(table)) {
-		switch value := table[key].(type) {
-		case map[string]any:
-			all = append(all, facts(prefix+key+".", value)...)
-		case nil:
-		default:
-			if text := short(strings.Trim(fmt.Sprint(value), "[]"), 300); text != "" {
-				all = append(all, fact{Label: prefix + key, Text: text})
-			}
+		if inner, ok := table[key].(map[string]any); ok && len(inner) > 0 {
+			all = append(all, facts(prefix+key+".", inner)...)
+			continue
 		}
+		all = append(all, fact{Label: prefix + key, Text: valueText(table[key])})
 	}
 	return all
+}
+
+// valueText shows a value whole: a text as it is, programs are read here.
+func valueText(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return "not set"
+	case string:
+		return cmp.Or(value, `""`)
+	case []any, map[string]any:
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(value); err == nil {
+			return strings.TrimSpace(b.String())
+		}
+	}
+	return fmt.Sprint(value)
 }
