@@ -429,6 +429,7 @@ type Try struct {
 
 // TryFilter narrows a list of attempts; zero fields don't.
 type TryFilter struct {
+	ID     int64
 	Order  OrderKey
 	Shop   string
 	ERP    string
@@ -458,8 +459,23 @@ func (s *Store) Tries(ctx context.Context, f TryFilter) ([]Try, error) {
 	return tries, rows.Err()
 }
 
+// Try returns one attempt with what was said and heard, or ErrNotFound.
+func (s *Store) Try(ctx context.Context, id int64) (Try, error) {
+	found, err := s.Tries(ctx, TryFilter{ID: id, Full: true, Limit: 1})
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("attempt %d: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Try{}, err
+	}
+	return found[0], nil
+}
+
 func (f TryFilter) query() (string, []any) {
 	var w where
+	if f.ID != 0 {
+		w.and("a.id = ?", f.ID)
+	}
 	if f.Order.Shop != "" {
 		w.and("a.shop = ? AND a.order_id = ?", f.Order.Shop, f.Order.ID)
 	}

@@ -240,6 +240,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.OrdersSince(ctx, 0, 10))
 	note(s.CallsSince(ctx, 0, 10))
 	note(s.Call(ctx, 1))
+	note(s.Try(ctx, 1))
 	note(s.GapsSince(ctx, 0, 10))
 	note(s.RunsSince(ctx, 0, 10))
 	note(s.Stats(ctx, noon))

@@ -83,16 +83,25 @@ func (v *visit) rawBody(id int64) string {
 	return pretty(e.Body)
 }
 
-// pretty indents JSON; what is none stays as it is. Long texts are cut.
+// pretty indents JSON; what is none stays as it is. Long texts are cut, and say so.
 func pretty(raw []byte) string {
+	text, cut := readable(raw)
+	if cut {
+		text += "\n… cut here"
+	}
+	return text
+}
+
+// readable is pretty, and tells whether it had to be cut.
+func readable(raw []byte) (text string, cut bool) {
 	var b bytes.Buffer
 	if json.Indent(&b, raw, "", "  ") == nil {
 		raw = b.Bytes()
 	}
-	if len(raw) > mostShown {
-		raw = append(slices.Clip(raw[:mostShown]), "\n… cut here"...)
+	if cut = len(raw) > mostShown; cut {
+		raw = raw[:mostShown]
 	}
-	return strings.ToValidUTF8(string(raw), "\uFFFD")
+	return strings.ToValidUTF8(string(raw), "\uFFFD"), cut
 }
 
 // topics say what a message from Shopify is about.
@@ -158,7 +167,8 @@ var resultsTold = map[string]badge{
 }
 
 func done(t store.Try, c clock) happening {
-	h := happening{at: t.StartedAt, order: 2, At: c.at(t.StartedAt), What: "A call to the ERP is under way, or was cut off", Tone: "warn", Key: fmt.Sprintf("call-%d", t.ID)}
+	h := happening{at: t.StartedAt, order: 2, At: c.at(t.StartedAt), What: "A call to the ERP is under way, or was cut off", Tone: "warn", Key: fmt.Sprintf("call-%d", t.ID),
+		Link: fmt.Sprintf("/calls/%d", t.ID), LinkText: fmt.Sprintf("Call %d", t.ID)}
 	o := t.Outcome
 	if o == nil {
 		return h

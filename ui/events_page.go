@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -87,13 +88,16 @@ type eventBody struct {
 	eventRow
 	Facts   []fact
 	Headers []fact
-	Raw     string
+	Raw     string // made easy to read
+	Cut     bool   // Raw is its begin alone
+	File    string // what came, to the byte; empty: there is nothing
 	Gone    bool
 	Hidden  string // why Raw and Curl are not shown
 	Curl    string
+	NoCurl  string // why there is none
 }
 
-// eventPage shows one message as it came.
+// eventPage shows one message.
 func eventPage(v *visit) (view, error) {
 	e, err := v.Store.Event(v.Context(), v.id())
 	if err != nil {
@@ -106,7 +110,12 @@ func eventPage(v *visit) (view, error) {
 	c := v.clock(shop)
 	body := eventBody{eventRow: eventRowOf(e, c), Hidden: hidden}
 	if v.seesPeople() {
-		body.Hidden, body.Gone, body.Raw, body.Curl = "", e.Body == nil, pretty(e.Body), v.curl(e)
+		body.Hidden, body.Gone = "", e.Body == nil
+		body.Raw, body.Cut = readable(e.Body)
+		body.Curl, body.NoCurl = v.curl(e)
+	}
+	if v.seesPeople() && len(e.Body) > 0 {
+		body.File = body.Path + "/raw"
 	}
 	body.Facts = []fact{{"Received", "", c.at(e.ReceivedAt)}, {"Happened in Shopify", "", c.at(e.TriggeredAt)}, {"Shop", e.Shop, nil}, {"About", e.Topic, nil}, {"Size", body.Size, nil}}
 	for name, id := range map[string]string{"Message id": e.WebhookID, "Event id": e.EventID} {
@@ -130,15 +139,56 @@ func headersOf(e store.Event) map[string]string {
 	return headers
 }
 
-// mostCurl is how long a body may be that is told as a command, in bytes.
+// eventRaw hands over what came, to the byte.
+func eventRaw(v *visit) (view, error) {
+	e, err := v.Store.Event(v.Context(), v.id())
+	if err != nil {
+		return view{}, err
+	}
+	if len(e.Body) == 0 {
+		return view{}, notFound("What came with this message is not kept here")
+	}
+	return view{file: &file{eventFile(e), "application/octet-stream", e.Body}}, nil
+}
+
+func eventFile(e store.Event) string { return fmt.Sprintf("gapless-message-%d.json", e.ID) }
+
+// mostCurl is how long a body may be that stands in a command, in bytes: a shell
+// takes no words of any length.
 const mostCurl = 48 << 10
 
-// curl is a command that sends a webhook once more. It signs with a secret that
-// is not in it; empty where the body is gone, or would not fit into a shell.
-func (v *visit) curl(e store.Event) string {
-	if e.Source != store.SourceWebhook || len(e.Body) == 0 || len(e.Body) > mostCurl || !utf8.Valid(e.Body) {
-		return ""
+// curl is a command that sends a webhook once more, or why there is none. It signs
+// with a secret that is not in it. A body that does not fit into a shell is read
+// from its file.
+func (v *visit) curl(e store.Event) (command, none string) {
+	switch {
+	case e.Source != store.SourceWebhook:
+		return "", "Gapless asked Shopify for this by itself: there is no message that could be sent once more."
+	case len(e.Body) == 0:
+		return "", "What came is not kept here, so it can't be sent once more."
 	}
+	var b strings.Builder
+	b.WriteString("# SECRET is the shop's webhook secret\n")
+	data := `"$body"`
+	if len(e.Body) <= mostCurl && utf8.Valid(e.Body) && !bytes.ContainsRune(e.Body, 0) {
+		fmt.Fprintf(&b, "body=%s\n"+`sign=$(printf %%s "$body" | openssl dgst -sha256 -hmac "$SECRET" -binary | base64)`, quoted(string(e.Body)))
+	} else {
+		data = `"@$file"`
+		fmt.Fprintf(&b, "# what came is too long for a command, or no text: download it first\nfile=%s\n"+`sign=$(openssl dgst -sha256 -hmac "$SECRET" -binary "$file" | base64)`, quoted(eventFile(e)))
+	}
+	fmt.Fprintf(&b, "\ncurl -sS -X POST %s", quoted(cmp.Or(v.publicURL(), "http://"+v.Host)+"/webhooks/shopify"))
+	headers := v.curlHeaders(e)
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if headers[name] != "" && !strings.EqualFold(name, "X-Shopify-Hmac-Sha256") {
+			fmt.Fprintf(&b, " \\\n  -H %s", quoted(name+": "+headers[name]))
+		}
+	}
+	fmt.Fprintf(&b, " \\\n  -H \"X-Shopify-Hmac-Sha256: $sign\" \\\n  --data-binary %s\n", data)
+	return b.String(), ""
+}
+
+// curlHeaders are those that the message came with, as far as they are kept.
+func (v *visit) curlHeaders(e store.Event) map[string]string {
 	headers := map[string]string{"Content-Type": "application/json", "X-Shopify-Topic": e.Topic, "X-Shopify-Webhook-Id": e.WebhookID, "X-Shopify-Event-Id": e.EventID}
 	maps.Copy(headers, headersOf(e))
 	for _, c := range v.Actions.Connections().Shops {
@@ -146,16 +196,7 @@ func (v *visit) curl(e store.Event) string {
 			headers["X-Shopify-Shop-Domain"] = c.Domain
 		}
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "# SECRET is the shop's webhook secret\nbody=%s\n", quoted(string(e.Body)))
-	b.WriteString(`sign=$(printf %s "$body" | openssl dgst -sha256 -hmac "$SECRET" -binary | base64)` + "\ncurl -sS -X POST " + quoted(cmp.Or(v.publicURL(), "http://"+v.Host)+"/webhooks/shopify"))
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		if headers[name] != "" && !strings.EqualFold(name, "X-Shopify-Hmac-Sha256") {
-			fmt.Fprintf(&b, " \\\n  -H %s", quoted(name+": "+headers[name]))
-		}
-	}
-	b.WriteString(" \\\n  -H \"X-Shopify-Hmac-Sha256: $sign\" \\\n  --data-binary \"$body\"\n")
-	return b.String()
+	return headers
 }
 
 // quoted is one word of a shell.
