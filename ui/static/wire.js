@@ -4,6 +4,7 @@
 export function wire(root) {
   selects(root);
   copies(root);
+  prints(root);
   filters(root);
   asks(root);
   theme();
@@ -95,6 +96,13 @@ function copies(root) {
       b.textContent = "Copied";
       setTimeout(() => { b.textContent = was; }, 1500);
     });
+  }
+}
+
+function prints(root) {
+  for (const b of root.querySelectorAll("[data-print][hidden]")) {
+    b.hidden = false;
+    b.addEventListener("click", () => print());
   }
 }
 
