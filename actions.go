@@ -50,17 +50,33 @@ func (a actions) IgnoreGaps(ctx context.Context, ids []int64, by, reason string)
 }
 
 func (a actions) StartRun(ctx context.Context, run ui.RunRequest, by string) (int64, error) {
-	p, err := a.PlanRun(ctx, run)
+	p, err := a.runAsked(ctx, run)
 	if err != nil {
 		return 0, err
 	}
-	if p.Kind == store.RunPoll {
+	switch p.Kind {
+	case store.RunPoll:
 		return a.Engine.StartPoll(ctx, p.Shop, by)
+	case store.RunBackfill:
+		r, err := a.Engine.StartBackfill(ctx, p.Shop, *p.From, *p.To, by)
+		return r.ID, err
 	}
 	return a.Engine.StartReconcile(ctx, p.Shop, ordersync.Pass{Kind: p.Kind, From: *p.From, To: *p.To, Heal: p.Heal, By: by})
 }
 
+// PlanRun counts what a backfill would bring in, as its dry run does.
 func (a actions) PlanRun(ctx context.Context, run ui.RunRequest) (ui.RunPlan, error) {
+	p, err := a.runAsked(ctx, run)
+	if err != nil || p.Kind != store.RunBackfill {
+		return p, err
+	}
+	all, unknown, err := a.Engine.Unknown(ctx, p.Shop, *p.From, *p.To)
+	p.Orders, p.Unknown = &all, &unknown
+	return p, err
+}
+
+// runAsked is the run that somebody asks for, with its window.
+func (a actions) runAsked(ctx context.Context, run ui.RunRequest) (ui.RunPlan, error) {
 	asked, plan := window{run.Since, run.From, run.To}, ui.RunPlan{Kind: run.Kind, Shop: run.Shop, Heal: run.Heal == nil || *run.Heal}
 	if run.Kind == store.RunPoll {
 		if asked != (window{}) {
@@ -68,11 +84,18 @@ func (a actions) PlanRun(ctx context.Context, run ui.RunRequest) (ui.RunPlan, er
 		}
 		return plan, nil
 	}
+	if run.Kind == store.RunBackfill && run.Since == "" && run.From == "" {
+		return plan, ui.WrongRequest("say from when on orders are to be brought in: since, like 30d, or from, like 2026-11-22")
+	}
 	zone, err := a.Engine.Zone(ctx, run.Shop)
 	if err != nil {
 		return plan, err
 	}
-	from, to, err := asked.of(zone, time.Now())
+	now := time.Now().UTC()
+	if run.Kind == store.RunBackfill {
+		now = now.Truncate(time.Minute) // asking again soon asks for the same
+	}
+	from, to, err := asked.of(zone, now)
 	if err != nil {
 		return plan, ui.WrongRequest(err.Error())
 	}

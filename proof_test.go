@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gapless/shopify/shopifytest"
+	"gapless/ui"
 )
 
 // shiftedClock is a shop's clock that can be set back.
@@ -41,9 +42,25 @@ func TestABackfillBringsInWhatWasPlacedBeforeGaplessBegan(t *testing.T) {
 
 	day := time.Now().Add(-96 * time.Hour).UTC().Format(time.DateOnly)
 	require.Contains(t, w.gapless("backfill", "--from", day, "--dry-run"), fmt.Sprintf("%d of them would be brought in", old))
+	token := w.token("operator")
+	require.Equal(t, old, w.unknown(token))
 	told := w.gapless("backfill", "--from", day)
 	require.Contains(t, told, fmt.Sprintf("%d orders, 0 of them known already", old))
 	w.eventually(w.inERP)
+
+	require.Zero(t, w.unknown(token))
+	var started ui.StartedRun
+	require.Equal(t, 202, w.post("/api/v1/runs", token, `{"kind":"backfill","since":"120h"}`, &started))
+	w.eventually(func() error {
+		var run ui.RunDetail
+		if w.get(fmt.Sprintf("/api/v1/runs/%d", started.ID), token, &run); run.State != "done" || run.Kind != "backfill" {
+			return fmt.Errorf("the run is %s: %s", run.State, run.Note)
+		}
+		return nil
+	})
+	var problem struct{ Detail string }
+	require.Equal(t, 422, w.post("/api/v1/runs", token, `{"kind":"backfill"}`, &problem))
+	require.Contains(t, problem.Detail, "say from when on")
 	r.stop()
 
 	code, _, stderr := w.try("backfill", "--from", "2031-01-01")
@@ -51,6 +68,17 @@ func TestABackfillBringsInWhatWasPlacedBeforeGaplessBegan(t *testing.T) {
 	require.Contains(t, stderr, "--from must be earlier")
 	code, _, _ = w.try("backfill", "--from", "soon")
 	require.Equal(t, exitUsage, code)
+}
+
+// unknown is how many orders a backfill of the last days would bring in, as the API
+// tells.
+func (w *world) unknown(token string) int {
+	w.Helper()
+	var would ui.StartedRun
+	require.Equal(w, 202, w.post("/api/v1/runs", token, `{"kind":"backfill","since":"120h","dry_run":true}`, &would))
+	require.Zero(w, would.ID)
+	require.NotNil(w, would.Plan)
+	return *would.Plan.Unknown
 }
 
 func TestTheReportOfADayInEveryFormat(t *testing.T) {

@@ -132,6 +132,9 @@ type RunPlan struct {
 	From *time.Time `json:"from" doc:"its window; null: a poll goes on where the last one ended"`
 	To   *time.Time `json:"to"`
 	Heal bool       `json:"heal" doc:"mends what it finds"`
+	// What a backfill would do; nil for other runs.
+	Orders  *int `json:"orders,omitempty" doc:"of a backfill: how many were placed in its window"`
+	Unknown *int `json:"unknown,omitempty" doc:"of those: how many it would bring in"`
 }
 
 // PlanCall is one writing request to the ERP, without secrets.

@@ -38,7 +38,7 @@ func (s *Server) api(r *httprouter.Router) {
 	huma.Post(api, "/api/v1/replays", s.postReplays, accepted("Verify orders in their ERP and send them again where needed"))
 	huma.Post(api, "/api/v1/gaps/{id}/replay", s.replayGap, accepted("Set in motion what is to mend a gap"))
 	huma.Post(api, "/api/v1/gaps/{id}/ignore", s.ignoreGap, accepted("Leave a gap as it is"))
-	huma.Post(api, "/api/v1/runs", s.startRun, accepted("Begin a comparison or a poll"))
+	huma.Post(api, "/api/v1/runs", s.startRun, accepted("Begin a comparison, a poll or a backfill"))
 	huma.Register(api, s.streamOperation(api), s.stream)
 	s.feed(api)
 }

@@ -87,9 +87,10 @@ func (s *Server) showRun(ctx context.Context, in *runIn) (*answer[RunDetail], er
 }
 
 // RunRequest is a run that somebody asks for. Its window is told by Since, or by
-// From and To, or is the last day; a poll has none.
+// From and To, or is the last day; a poll has none, and a backfill must be told
+// where it begins.
 type RunRequest struct {
-	Kind  string `json:"kind" enum:"reconcile,poll"`
+	Kind  string `json:"kind" enum:"reconcile,poll,backfill"`
 	Shop  string `json:"shop,omitempty" doc:"may be left out where there is one shop"`
 	Since string `json:"since,omitempty" maxLength:"20" example:"24h" doc:"how far back"`
 	From  string `json:"from,omitempty" maxLength:"40" example:"2026-11-22" doc:"RFC 3339, or a day, which begins at the shop's midnight"`

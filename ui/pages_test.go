@@ -201,7 +201,8 @@ var posts = []post{
 	{"/ignore", "gap=1&reason=paid+in+cash", 303, "/gaps/1?did=ignored&n=1"},
 	{"/ignore", "gap=1&reason=+", 422, ""}, {"/ignore", "gap=1&reason=" + strings.Repeat("x", 5000), 422, ""}, {"/ignore", "reason=x", 422, ""},
 	{"/runs", "kind=reconcile&shop=acme&since=24h", 303, "/runs?did=started"}, {"/runs", "kind=poll&shop=beta", 303, "/runs?did=started"},
-	{"/runs", "kind=backfill&shop=acme", 422, ""}, {"/runs", "kind=poll&shop=other", 422, ""},
+	{"/runs", "kind=backfill&shop=beta&from=2026-01-31", 303, "/runs?did=started"},
+	{"/runs", "kind=backfill&shop=acme", 422, ""}, {"/runs", "kind=backfill&shop=acme&from=yesterday", 422, ""}, {"/runs", "kind=deep&shop=acme", 422, ""}, {"/runs", "kind=poll&shop=other", 422, ""},
 	{"/reports/2026-11-20", "shop=acme", 303, "/reports/2026-11-20?did=started&shop=acme"}, {"/reports/2026-13-40", "shop=acme", 404, ""}, {"/reports/2027-11-20", "shop=acme", 422, ""},
 	{"/settings", "kind=erp&name=books", 200, ""}, {"/settings", "kind=shop&name=acme", 200, ""},
 }
@@ -214,6 +215,7 @@ func TestFormsDoWhatTheySay(t *testing.T) {
 		require.Equal(t, p.leads, a.header.Get("Location"), "%s %.60s", p.path, p.form)
 	}
 	require.Equal(t, "demo", s.actions.by)
+	require.Equal(t, RunRequest{Kind: "backfill", Shop: "beta", From: "2026-01-31"}, s.actions.run, "the last run")
 	require.Equal(t, "paid in cash", s.actions.ignored[1])
 	require.Equal(t, "2026-11-20", s.actions.day)
 	require.Equal(t, "shop acme", s.actions.tested)

@@ -28,6 +28,7 @@ type runsBody struct {
 	Shop   *chooser
 	Shops  []string
 	Rows   []runRow
+	Today  string // the last day that a backfill can begin at
 	Older  string
 	MayAct bool
 	Every  string // from one comparison to the next; empty: not known, or each shop has its own
@@ -59,7 +60,7 @@ func runsPage(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	body := runsBody{Shop: v.shopChooser(), Shops: v.Shops, MayAct: v.may("operator"), Kinds: chooser{"What was done", "kind", []option{{"", "Anything", false}}}}
+	body := runsBody{Shop: v.shopChooser(), Today: v.now.UTC().Format(time.DateOnly), Shops: v.Shops, MayAct: v.may("operator"), Kinds: chooser{"What was done", "kind", []option{{"", "Anything", false}}}}
 	for _, k := range []string{store.RunReconcile, store.RunDeep, store.RunDay, store.RunPoll, store.RunBackfill} {
 		body.Kinds.Options = append(body.Kinds.Options, option{k, kindsTold[k], k == f.Kind})
 	}
@@ -105,14 +106,23 @@ func (v *visit) runRow(r store.Run, c clock) runRow {
 	return row
 }
 
-// startRunNow begins a comparison or a poll.
+// startRunNow begins a comparison, a poll or a backfill.
 func startRunNow(v *visit) (view, error) {
-	asked := RunRequest{Kind: v.PostForm.Get("kind"), Shop: v.PostForm.Get("shop"), Since: v.PostForm.Get("since")}
-	if !slices.Contains([]string{store.RunPoll, store.RunReconcile}, asked.Kind) || !slices.Contains(v.Shops, asked.Shop) {
-		return view{}, wrongInput("Choose what to do, and one of the shops: " + strings.Join(v.Shops, ", ") + ".")
+	asked := RunRequest{Kind: v.PostForm.Get("kind"), Shop: v.PostForm.Get("shop")}
+	if !slices.Contains(v.Shops, asked.Shop) {
+		return view{}, wrongInput("Choose one of the shops: " + strings.Join(v.Shops, ", ") + ".")
 	}
-	if asked.Kind == store.RunPoll {
-		asked.Since = ""
+	switch asked.Kind {
+	case store.RunPoll:
+	case store.RunReconcile:
+		asked.Since = v.PostForm.Get("since")
+	case store.RunBackfill:
+		asked.From = v.PostForm.Get("from")
+		if _, err := time.Parse(time.DateOnly, asked.From); err != nil {
+			return view{}, wrongInput("Choose the day from which on orders are to be brought in.")
+		}
+	default:
+		return view{}, wrongInput("Choose what to do.")
 	}
 	return v.started(v.Actions.StartRun(v.Context(), asked, v.person.Name))
 }

@@ -56,6 +56,8 @@ func TestARunIsStartedAndNamed(t *testing.T) {
 	require.Equal(t, RunRequest{Kind: "reconcile", Shop: "beta", From: "2026-11-22", To: "2026-11-23", Heal: &no}, s.actions.run)
 	require.Equal(t, "token a operator", s.actions.by)
 	require.Equal(t, http.StatusForbidden, s.ask("POST", "/api/v1/runs", `{"kind":"poll","shop":"acme"}`, s.as("viewer")...).status)
+	require.Equal(t, http.StatusAccepted, s.ask("POST", "/api/v1/runs", `{"kind":"backfill","shop":"beta","since":"30d"}`, s.as("operator")...).status)
+	require.Equal(t, RunRequest{Kind: "backfill", Shop: "beta", Since: "30d"}, s.actions.run)
 
 	for body, want := range map[string]string{
 		`{"kind":"poll"}`: "acme, beta", `{"kind":"poll","shop":"nobody"}`: "acme, beta", `{"kind":"deep","shop":"acme"}`: "kind", `{}`: "kind",
