@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strings"
 	"sync"
@@ -125,6 +126,10 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.Began(t.Context(), "acme", noon, noon))
 	require.NoError(t, s.PollAgainFrom(t.Context(), "acme", noon))
 	require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: noon, Heard: map[Heard]int64{{"acme", noon}: 1}}))
+	for range 2 { // the second time it is only seen again
+		noted(t, s, missing(4))
+	}
+	require.NoError(t, s.Ready(t.Context()))
 	writePeople(t, s)
 	s.Refuse(Refusal{})
 	s.tally.flush()
@@ -140,6 +145,10 @@ func writePeople(t *testing.T, s *Store) {
 	u, err := s.UseLink(ctx, link, "ann", "hash")
 	require.NoError(t, err)
 	session := loggedIn(t, s, u)
+	s.SeenSession(Session{ID: session.ID})
+	s.tally.flush()
+	_, _, err = s.LogInAs(ctx, Identity{Issuer: "idp", Subject: "1", Name: "kim"}, "viewer", "127.0.0.1", "")
+	require.NoError(t, err)
 	errs = append(errs, s.SetTOTP(ctx, session, "secret", 1, []string{"code"}), s.Rehash(ctx, u, "hash"), s.ConfirmSession(ctx, session))
 	note(s.TakeTOTP(ctx, u, 2))
 	note(s.TakeRecoveryCode(ctx, u, "code"))
@@ -170,7 +179,7 @@ func readEverything(t *testing.T, s *Store) {
 		f.Before = before
 		note(s.Orders(ctx, f))
 	}
-	for _, customer := range []string{"ann", "Ann Lee", "ann@example.com"} {
+	for _, customer := range []string{"ann", "Ann Lee", "ann lee smith", "ann@example.com"} {
 		note(s.OrdersOf(ctx, customer, "", 10))
 		note(s.OrdersOf(ctx, customer, "acme", 10))
 	}
@@ -212,6 +221,21 @@ func readEverything(t *testing.T, s *Store) {
 		note(s.Runs(ctx, f))
 	}
 	note(s.Run(ctx, 1))
+	found := func(_ any, err error) {
+		if !errors.Is(err, ErrNotFound) {
+			note(nil, err)
+		}
+	}
+	found(s.LastRun(ctx, "acme", RunDeep))
+	found(s.LastOver(ctx, "acme", RunDeep, noon))
+	found(s.LastCompared(ctx, "acme"))
+	found(s.FindUser(ctx, "ann"))
+	found(s.FindToken(ctx, "none"))
+	found(s.FindSession(ctx, "none"))
+	note(s.Tokens(ctx))
+	note(s.Refusals(ctx, 10))
+	note(s.SubscriptionChanges(ctx, 10))
+	note(s.notedTime(ctx, "backup"))
 	note(s.Report(ctx, "acme", "2026-11-22"))
 	note(s.Reports(ctx, "acme", "2026-11-01", "2026-11-30"))
 	for _, axis := range []Axis{ByUpdated, ByCreated} {
@@ -287,6 +311,7 @@ var large = map[string]bool{
 	"attempts": true, "a": true, "outcomes": true, "r": true, "transcripts": true, "x": true, "decisions": true, "n": true, "c": true, "gap_steps": true, "p": true, "seen": true,
 	"gaps": true, "g": true, "contents": true, "runs": true, "reports": true, "habits": true, "deleted_orders": true, "letters": true,
 	"offers": true, "v": true, "l": true, "offer_bodies": true, "customers": true, "m": true, "audit": true, "sessions": true, "s": true,
+	"refusals": true, "subscription_changes": true, "tallies": true,
 }
 
 // mayScan are the ends of the queries that may walk a large table, and why.
@@ -308,6 +333,9 @@ var mayScan = map[string]string{
 	"FROM gaps g WHERE g.first_seen < $1 ORDER BY g.id DESC LIMIT $2) ORDER BY g.id DESC":                    "the first page of those up to a time",
 	"FROM runs ORDER BY id DESC LIMIT $1":                                                                    "the first page of all runs: from the newest, until the limit",
 	"FROM runs WHERE shop = $1 ORDER BY id DESC LIMIT $2":                                                    "that of a shop",
+
+	"FROM refusals ORDER BY id DESC LIMIT $1":             "the newest requests that were turned away, until the limit",
+	"FROM subscription_changes ORDER BY id DESC LIMIT $1": "the newest changes, until the limit",
 
 	"FROM letters WHERE sent_at = 0 AND tries > 0":   "the index holds only letters that are not sent",
 	"WHERE state = 'running' AND kind <> 'backfill'": "the index holds only runs under way",
