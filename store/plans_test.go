@@ -107,6 +107,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, err)
 	_, err = s.HealGaps(t.Context(), "ann", Gap{ID: 1, Shop: "acme", OrderID: 1})
 	require.NoError(t, err)
+	require.NoError(t, s.UnhealedGap(t.Context(), 1, "no"))
 	ignore(t, s, 1)
 	require.NoError(t, s.CheckedGap(t.Context(), 2, s.now(), "still"))
 	require.NoError(t, s.CauseOfGap(t.Context(), 2, "webhook_late", "late"))
@@ -182,6 +183,7 @@ func readEverything(t *testing.T, s *Store) {
 	for _, customer := range []string{"ann", "Ann Lee", "ann lee smith", "ann@example.com"} {
 		note(s.OrdersOf(ctx, customer, "", 10))
 		note(s.OrdersOf(ctx, customer, "acme", 10))
+		note(s.OrdersOf(ctx, customer, "acme", 10, StateDue, StateUnknown))
 	}
 	for _, f := range []EventFilter{{}, {Shop: "acme"}, {Topic: "orders/create"}, {Shop: "acme", Topic: "orders/create"}, {Shop: "acme", OrderID: 1}} {
 		note(s.Events(ctx, f))
@@ -270,6 +272,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.Stats(ctx, noon))
 	note(s.LiveGaps(ctx))
 	note(s.LiveGapKinds(ctx))
+	note(s.ShopGaps(ctx, "acme"))
 	note(s.HealedSince(ctx, "acme", noon))
 	note(s.MissingOrders(ctx, "acme"))
 	note(nil, s.DayOrders(ctx, "acme", noon, noon.Add(time.Hour), func(DayOrder) {}))
