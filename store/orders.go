@@ -69,8 +69,8 @@ type Intake struct {
 	At          time.Time
 	Orders      []Wanted
 	Refetches   []Refetch
-	Forget      []int64 // events whose body must not be kept
-	Deleted     []Gap // orders that Shopify deleted: what each is where its ERP holds a document
+	Forget      []int64  // events whose body must not be kept
+	Deleted     []Gap    // orders that Shopify deleted: what each is where its ERP holds a document
 	Uninstalled []string // shops
 	Decisions   []Decision
 	Heard       map[Heard]int64 // webhooks among them
