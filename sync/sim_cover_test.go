@@ -22,14 +22,14 @@ func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
 var simSteps = []string{
 	"Append", "AppendAnswer", "AppendFetched", "ApplyIntake", "AskAgain", "Began", "Begin", "BeginRun", "CauseOfGap", "CheckedGap", "Claim", "CloseGap",
 	"Complete", "DropRefetch", "ForgetBodies", "FoundGaps", "HealGaps", "IgnoreGap", "InTimezone", "KeepOutcome", "NumbersSeen", "PollAgainFrom", "Polled",
-	"PostponeRefetch", "Recover", "Redact", "Replay", "SaveRun", "Settle", "StopRuns", "Subscribed",
+	"PostponeRefetch", "Recover", "Redact", "Replay", "SaveRun", "Settle", "StopRuns", "Subscribed", "UnhealedGap",
 	"erp GET", "erp POST", "erp PUT",
 	"shop BulkOperation", "shop BulkOperations", "shop BulkRun", "shop Order", "shop OrderLines", "shop OrdersByIDs", "shop OrdersPage", "shop Refunds", "shop Shop", "shop file",
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",
 }
 
 // rareSteps are those that few worlds take: they are aimed at more often.
-var rareSteps = []string{"DropRefetch", "HealGaps", "IgnoreGap", "shop SubscriptionDelete"}
+var rareSteps = []string{"DropRefetch", "HealGaps", "IgnoreGap", "UnhealedGap", "shop SubscriptionDelete"}
 
 // pairs are all that can meet: a run in which one of them never does has not
 // tried it, and fails.
