@@ -119,7 +119,8 @@ func writeEverything(t *testing.T, s *Store) {
 	run := Run{Shop: "acme", Kind: RunDeep}
 	require.NoError(t, s.BeginRun(t.Context(), &run))
 	require.NoError(t, s.SaveRun(t.Context(), &run))
-	require.NoError(t, s.StopRuns(t.Context()))
+	s.leases.renew()
+	require.NoError(t, s.StopRuns(t.Context(), true))
 	report(t, s, "2026-11-22", `{}`)
 	require.NoError(t, s.InTimezone(t.Context(), "acme", "UTC"))
 	require.NoError(t, s.Complete(t.Context(), "acme", noon, noon.Add(time.Hour)))
@@ -279,10 +280,12 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.Hour(ctx, noon))
 	note(s.LastHour(ctx, noon))
 	note(s.ReportDays(ctx, "acme", "2026-11-01", "2026-11-30"))
+	note(s.PartialReports(ctx, "acme", "2026-11-01"))
 	for _, f := range []GapFilter{{State: Live}, {State: GapClosed}, {Kind: GapMissing, State: Live}, {Shop: "acme", OrderID: 1}} {
 		note(s.Gaps(ctx, f))
 	}
 	note(s.Runs(ctx, RunFilter{Kind: RunReconcile}))
+	note(s.FirstOver(ctx, "acme", RunDeep, time.Time{}, time.Time{}))
 	note(s.PendingEvents(ctx, 10))
 	note(s.Event(ctx, 2))
 	note(s.Order(ctx, key))

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// Report is one version of the report of a shop's day. The first is the frozen
-// one; later ones amend it.
+// Report is one version of the report of a shop's day. The first one that is not
+// partial is the frozen one.
 type Report struct {
 	Shop     string
 	Day      string // 2006-01-02, the shop's own
 	Revision int
 	MadeAt   time.Time
 	Balanced bool
+	Partial  bool // the day could not be checked whole
 	Content  json.RawMessage
 }
 
@@ -31,14 +32,14 @@ func (s *Store) SaveReport(ctx context.Context, r *Report, letters ...Letter) er
 		if err := t.queryRow(`SELECT coalesce(max(revision), 0) + 1 FROM reports WHERE shop = $1 AND day = $2`, r.Shop, r.Day).Scan(&r.Revision); err != nil {
 			return err
 		}
-		return t.exec(`INSERT INTO reports (shop, day, revision, made_at, balanced, report) VALUES ($1, $2, $3, $4, $5, $6)`,
-			r.Shop, r.Day, r.Revision, micros(r.MadeAt), flag(r.Balanced), string(r.Content))
+		return t.exec(`INSERT INTO reports (shop, day, revision, made_at, balanced, partial, report) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			r.Shop, r.Day, r.Revision, micros(r.MadeAt), flag(r.Balanced), flag(r.Partial), string(r.Content))
 	})
 }
 
 // Report returns the newest revision of a day's report, or ErrNotFound.
 func (s *Store) Report(ctx context.Context, shop, day string) (Report, error) {
-	r, err := scanReport(s.readers.QueryRowContext(ctx, `SELECT shop, day, revision, made_at, balanced, report FROM reports
+	r, err := scanReport(s.readers.QueryRowContext(ctx, `SELECT shop, day, revision, made_at, balanced, partial, report FROM reports
 		WHERE shop = $1 AND day = $2 ORDER BY revision DESC LIMIT 1`, shop, day).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("the report of %s for %s: %w", shop, day, ErrNotFound)
@@ -49,7 +50,7 @@ func (s *Store) Report(ctx context.Context, shop, day string) (Report, error) {
 // Reports lists the newest revision of each day's report from one day to
 // another, both included, newest day first.
 func (s *Store) Reports(ctx context.Context, shop, from, to string) ([]Report, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT shop, day, revision, made_at, balanced, report FROM reports r
+	rows, err := s.readers.QueryContext(ctx, `SELECT shop, day, revision, made_at, balanced, partial, report FROM reports r
 		WHERE shop = $1 AND day >= $2 AND day <= $3 AND revision = (SELECT max(revision) FROM reports WHERE shop = r.shop AND day = r.day)
 		ORDER BY day DESC`, shop, from, to)
 	if err != nil {
@@ -71,7 +72,7 @@ func scanReport(scan func(...any) error) (Report, error) {
 	var r Report
 	var made int64
 	var content string
-	err := scan(&r.Shop, &r.Day, &r.Revision, &made, &r.Balanced, &content)
+	err := scan(&r.Shop, &r.Day, &r.Revision, &made, &r.Balanced, &r.Partial, &content)
 	r.MadeAt, r.Content = timeOf(made), json.RawMessage(content)
 	return r, err
 }
@@ -87,5 +88,19 @@ func (s *Store) ReportDays(ctx context.Context, shop, from, to string) (map[stri
 		days[day] = balanced // the newest revision comes last
 		return err
 	}, `SELECT day, balanced FROM reports WHERE shop = $1 AND day >= $2 AND day <= $3 ORDER BY day, revision`, shop, from, to)
+	return days, err
+}
+
+// PartialReports lists the days, from one on, whose newest report says that they
+// could not be checked whole, oldest first.
+func (s *Store) PartialReports(ctx context.Context, shop, from string) ([]string, error) {
+	var days []string
+	err := s.each(ctx, func(scan func(...any) error) error {
+		var day string
+		err := scan(&day)
+		days = append(days, day)
+		return err
+	}, `SELECT day FROM reports r WHERE shop = $1 AND day >= $2 AND partial = 1
+		AND revision = (SELECT max(revision) FROM reports WHERE shop = r.shop AND day = r.day) ORDER BY day`, shop, from)
 	return days, err
 }

@@ -68,3 +68,19 @@ func TestReportsOfSomeDaysAreTheNewestRevisionsNewestDayFirst(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
+
+func TestDaysWhoseNewestReportIsPartialAreListed(t *testing.T) {
+	s := open(t)
+	for _, r := range []Report{
+		{Day: "2026-11-20", Partial: true}, {Day: "2026-11-21", Partial: true}, {Day: "2026-11-21"}, {Day: "2026-11-22", Partial: true}, {Day: "2026-11-23"},
+	} {
+		r.Shop, r.Content = "acme", json.RawMessage(`{}`)
+		require.NoError(t, s.SaveReport(t.Context(), &r))
+	}
+	days, err := s.PartialReports(t.Context(), "acme", "2026-11-01")
+	require.NoError(t, err)
+	require.Equal(t, []string{"2026-11-20", "2026-11-22"}, days)
+	days, err = s.PartialReports(t.Context(), "acme", "2026-11-21")
+	require.NoError(t, err)
+	require.Equal(t, []string{"2026-11-22"}, days)
+}

@@ -48,15 +48,22 @@ type Run struct {
 // ErrRunning says that a run over the same window is under way.
 var ErrRunning = errors.New("the same run is under way already")
 
+// ErrEnded says that a run is no longer under way: somebody ended it.
+var ErrEnded = errors.New("the run was ended meanwhile")
+
 // sameWindow is by how much the windows of runs may differ that somebody asked
 // for twice: each ends when it was asked for.
 const sameWindow = time.Minute
 
 // BeginRun notes that a run begins and sets its ID. While the same one is under
-// way, it is ErrRunning.
+// way, it is ErrRunning. The run counts as under way until SaveRun notes its end,
+// as long as this process lives; a backfill, whoever carries it out.
 func (s *Store) BeginRun(ctx context.Context, r *Run) error {
 	r.State, r.StartedAt = RunRunning, s.now()
-	return s.writer.apply(ctx, Runs, func(t *tx) error {
+	err := s.writer.apply(ctx, Runs, func(t *tx) error {
+		if err := stopRuns(t, r.StartedAt, false); err != nil {
+			return err
+		}
 		busy, err := t.exists(`SELECT 1 FROM runs WHERE shop = $1 AND kind = $2 AND state = 'running'
 				AND (from_at = $3 AND to_at = $4 OR by = $5 AND abs(from_at - $3) < $6 AND abs(to_at - $4) < $6)`,
 			r.Shop, r.Kind, micros(r.From), micros(r.To), r.By, sameWindow.Microseconds())
@@ -66,30 +73,36 @@ func (s *Store) BeginRun(ctx context.Context, r *Run) error {
 		if busy {
 			return ErrRunning
 		}
-		r.ID, err = t.insert(`INSERT INTO runs (shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note)
-			VALUES ($1, $2, 'running', $3, $4, $5, $6, $7, 0, $8, $9, 0, $10, '')`,
-			r.Shop, r.Kind, r.By, micros(r.From), micros(r.To), flag(r.Heal), micros(r.StartedAt), r.Done, r.Total, jsonText(r.Data))
+		r.ID, err = t.insert(`INSERT INTO runs (shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note, lease_until, beside)
+			VALUES ($1, $2, 'running', $3, $4, $5, $6, $7, 0, $8, $9, 0, $10, '', $11, $12)`,
+			r.Shop, r.Kind, r.By, micros(r.From), micros(r.To), flag(r.Heal), micros(r.StartedAt), r.Done, r.Total, jsonText(r.Data),
+			micros(r.StartedAt.Add(runLease)), flag(s.lock == nil))
 		return err
 	})
+	if err == nil && r.Kind != RunBackfill {
+		s.leases.hold(r.ID)
+	}
+	return err
 }
 
 // SaveRun notes how far a run has come, or how it ended where its state says so.
+// One that somebody ended meanwhile stays as it is: ErrEnded.
 func (s *Store) SaveRun(ctx context.Context, r *Run) error {
 	if r.State != RunRunning && r.EndedAt.IsZero() {
 		r.EndedAt = s.now()
 	}
-	return s.writer.apply(ctx, Runs, func(t *tx) error {
-		return t.exec(`UPDATE runs SET state = $1, ended_at = $2, done = $3, total = $4, found = $5, data = $6, note = $7 WHERE id = $8`,
+	err := s.writer.apply(ctx, Runs, func(t *tx) error {
+		n, err := t.changed(`UPDATE runs SET state = $1, ended_at = $2, done = $3, total = $4, found = $5, data = $6, note = $7 WHERE id = $8 AND state = 'running'`,
 			r.State, micros(r.EndedAt), r.Done, r.Total, r.Found, jsonText(r.Data), r.Note, r.ID)
+		if err == nil && n == 0 {
+			err = ErrEnded
+		}
+		return err
 	})
-}
-
-// StopRuns ends the runs that a process left behind, backfills excepted: those go on.
-func (s *Store) StopRuns(ctx context.Context) error {
-	return s.writer.apply(ctx, Runs, func(t *tx) error {
-		return t.exec(`UPDATE runs SET state = 'stopped', ended_at = $1, note = 'Gapless was stopped meanwhile' WHERE state = 'running' AND kind <> 'backfill'`,
-			micros(s.now()))
-	})
+	if !r.EndedAt.IsZero() || errors.Is(err, ErrEnded) {
+		s.leases.drop(r.ID)
+	}
+	return err
 }
 
 func jsonText(raw json.RawMessage) string {
@@ -166,6 +179,17 @@ func (s *Store) LastRun(ctx context.Context, shop, kind string) (Run, error) {
 func (s *Store) LastOver(ctx context.Context, shop, kind string, from time.Time) (Run, error) {
 	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.shop = $1 AND r.kind = $2 AND r.from_at = $3 AND r.ended_at > 0
 		ORDER BY r.id DESC LIMIT 1`, shop, kind, micros(from)).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
+	}
+	return r, err
+}
+
+// FirstOver returns the run of a kind that began first, from a moment on, of those
+// over a window that begins at from, or ErrNotFound.
+func (s *Store) FirstOver(ctx context.Context, shop, kind string, from, since time.Time) (Run, error) {
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs r WHERE r.shop = $1 AND r.kind = $2 AND r.from_at = $3 AND r.started_at >= $4
+		ORDER BY r.id LIMIT 1`, shop, kind, micros(from), micros(since)).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
 	}

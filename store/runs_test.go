@@ -67,7 +67,7 @@ func TestRunsThatAProcessLeftBehindAreStoppedButBackfillsGoOn(t *testing.T) {
 	left, filling, done := began(t, s, RunReconcile), began(t, s, RunBackfill), began(t, s, RunDay)
 	done.State = RunDone
 	require.NoError(t, s.SaveRun(t.Context(), &done))
-	require.NoError(t, s.StopRuns(t.Context()))
+	require.NoError(t, s.StopRuns(t.Context(), true))
 	stopped := kept(t, s, left.ID)
 	require.Equal(t, []any{RunStopped, noon}, []any{stopped.State, stopped.EndedAt})
 	require.NotEmpty(t, stopped.Note)

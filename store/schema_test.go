@@ -84,7 +84,7 @@ func TestTheSchemaRefusesImpossibleGapsRunsAndReports(t *testing.T) {
 		"a run of no state":               `UPDATE runs SET state = 'odd'`,
 		"a running run that has ended":    `UPDATE runs SET ended_at = 1`,
 		"a run that is done at no time":   `UPDATE runs SET state = 'done'`,
-		"the same run twice at once":      `INSERT INTO runs SELECT 99, shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note FROM runs`,
+		"the same run twice at once":      `INSERT INTO runs SELECT 99, shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note, lease_until, beside FROM runs`,
 		"a report neither right nor off":  `UPDATE reports SET balanced = 2`,
 		"one revision of a report, twice": `INSERT INTO reports SELECT * FROM reports`,
 	} {

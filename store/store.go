@@ -53,6 +53,7 @@ type Store struct {
 	writer  *writer
 	check   *checkpointer
 	tally   *tally
+	leases  *leases
 
 	mu       sync.Mutex
 	watchers map[chan struct{}]Topic
@@ -115,7 +116,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if s.check, err = startCheckpointer(ctx, s.control, s.writer, o.Log); err != nil {
 		return nil, errors.Join(err, s.writer.close())
 	}
-	s.tally = startTally(s)
+	s.tally, s.leases = startTally(s), startLeases(s)
 	return s, nil
 }
 
@@ -226,6 +227,7 @@ func (s *Store) Close() error {
 
 func (s *Store) close() error {
 	s.tally.close()
+	s.leases.close()
 	err := errors.Join(s.check.close(), s.writer.close())
 	if _, cerr := checkpoint(context.Background(), s.control, "PASSIVE"); cerr != nil {
 		s.log.Warn("the last checkpoint failed; the next start replays the WAL", "err", cerr)

@@ -158,7 +158,7 @@ func (e *Engine) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recover deliveries that were cut off: %w", err)
 	}
-	if err := e.store.StopRuns(ctx); err != nil {
+	if err := e.store.StopRuns(ctx, true); err != nil {
 		return fmt.Errorf("end the runs that were cut off: %w", err)
 	}
 	for name, signs := range e.signs {

@@ -44,6 +44,7 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 	every(10*time.Second, func() {
 		_, err := e.store.Recover(ctx, false)
 		e.logged("take back deliveries whose lease ran out", err)
+		e.logged("end the runs whose process is dead", e.store.StopRuns(ctx, false))
 		e.purge(ctx)
 	})
 	if e.cfg.KeepBodies > 0 {
