@@ -39,60 +39,6 @@ func (e *Engine) Report(ctx context.Context, shop, day string, heal bool, by str
 	return e.compareDay(ctx, shop, day, heal, by)
 }
 
-// Yesterday is the day of a shop's own calendar that ended last.
-func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err error) {
-	zone, err := e.Zone(ctx, shop)
-	if err != nil {
-		return "", err
-	}
-	return e.now().In(zone).AddDate(0, 0, -1).Format(time.DateOnly), nil
-}
-
-// Midnight is when a day of a shop's own calendar begins.
-func (e *Engine) Midnight(ctx context.Context, shop, day string) (time.Time, error) {
-	zone, err := e.Zone(ctx, shop)
-	if err != nil {
-		return time.Time{}, err
-	}
-	from, _, err := bounds(day, zone)
-	return from, err
-}
-
-// Zone is a shop's time zone. Where it is not known yet, the shop is asked.
-func (e *Engine) Zone(ctx context.Context, name string) (*time.Location, error) {
-	shop := e.shops[name]
-	if shop == nil {
-		return nil, fmt.Errorf("there is no shop named %q in the config", name)
-	}
-	state, err := e.store.Shop(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if state.Timezone == "" {
-		if err := e.learnShop(ctx, shop); err != nil {
-			return nil, err
-		}
-		if state, err = e.store.Shop(ctx, name); err != nil {
-			return nil, err
-		}
-	}
-	zone, err := time.LoadLocation(state.Timezone)
-	if err != nil {
-		return nil, fmt.Errorf("the time zone of %s: %w", name, err)
-	}
-	return zone, nil
-}
-
-// bounds are when a day of the shop's calendar begins and ends. Days with a
-// change of the clock have 23 or 25 hours.
-func bounds(day string, zone *time.Location) (from, to time.Time, err error) {
-	at, err := time.ParseInLocation(time.DateOnly, day, zone)
-	if err != nil {
-		return from, to, fmt.Errorf("%q is not a day; write it like 2026-11-22", day)
-	}
-	return at.UTC(), time.Date(at.Year(), at.Month(), at.Day()+1, 0, 0, 0, 0, zone).UTC(), nil
-}
-
 // compareDay compares the orders that were placed on a day.
 func (e *Engine) compareDay(ctx context.Context, shop, day string, heal bool, by string) (report.Report, error) {
 	zone, from, to, err := e.dayOf(ctx, shop, day)
@@ -108,14 +54,6 @@ func (e *Engine) compareDay(ctx context.Context, shop, day string, heal bool, by
 		return report.Report{}, err
 	}
 	return e.told(ctx, report.Report{Shop: shop, Day: day, Timezone: zone.String(), From: from, To: to, MadeAt: now}, r)
-}
-
-// dayOf is a shop's time zone, and when one of its days begins and ends.
-func (e *Engine) dayOf(ctx context.Context, shop, day string) (zone *time.Location, from, to time.Time, err error) {
-	if zone, err = e.Zone(ctx, shop); err == nil {
-		from, to, err = bounds(day, zone)
-	}
-	return zone, from, to, err
 }
 
 // told is the report of a day by what its comparison saw.
@@ -247,15 +185,15 @@ func (e *Engine) reportDue(ctx context.Context, shop string, back int) error {
 	if err != nil {
 		return err
 	}
-	local := e.now().In(zone)
-	midnight := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, zone)
-	if back == 1 && local.Sub(midnight) < max(e.cfg.Report.At, e.shops[shop].PollOverlap) {
-		return nil // what Shopify's search does not show yet can't be compared
+	next := date(e.now().In(zone)).AddDate(0, 0, 1-back)
+	day := next.AddDate(0, 0, -1).Format(time.DateOnly)
+	from, to, err := DayBounds(day, zone)
+	if err != nil || !from.Before(to) {
+		return err // the zone skipped this day
 	}
-	day := midnight.AddDate(0, 0, -back).Format(time.DateOnly)
-	_, to, err := bounds(day, zone)
-	if err != nil {
-		return err
+	// What Shopify's search does not show yet can't be compared.
+	if due := later(shows(next.Add(e.cfg.Report.At), zone), to.Add(e.shops[shop].PollOverlap)); e.now().Before(due) {
+		return nil
 	}
 	state, err := e.store.Shop(ctx, shop)
 	if err != nil || state.BeganAt.IsZero() || !to.After(e.started) && !to.After(state.BeganAt.Add(e.shops[shop].Reconcile.Window)) {

@@ -185,17 +185,6 @@ func TestAReportWaitsUntilBothEndsCanBeRead(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotFound)
 }
 
-func TestDaysEndByTheShopsClock(t *testing.T) {
-	zone, err := time.LoadLocation("Europe/Madrid")
-	require.NoError(t, err)
-	for day, hours := range map[string]float64{"2026-11-23": 24, "2026-03-29": 23, "2026-10-25": 25} {
-		from, to, err := bounds(day, zone)
-		require.NoError(t, err)
-		require.InDelta(t, hours, to.Sub(from).Hours(), 0, day)
-		require.Equal(t, day, from.In(zone).Format(time.DateOnly))
-	}
-}
-
 func TestPeopleHearOfGapsThatStayAndThatTheyAreClosed(t *testing.T) {
 	box := &postbox{}
 	a := build(t, setup{})
