@@ -122,24 +122,6 @@ func (a *appliance) whileResting() (stop func()) {
 	return func() { cancel(); <-done; unwatch() }
 }
 
-func TestWhatHappensAfterADayIsFrozenIsAnAmendment(t *testing.T) {
-	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
-	require.NoError(t, a.engine.Recover(t.Context()))
-	k := a.place()
-	a.until(1, 7, 0)
-	require.NoError(t, a.engine.reportsDue(t.Context()))
-	require.Empty(t, a.report("2026-11-23").Amendments)
-	before := a.report("2026-11-23").Balance
-
-	require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
-	later, err := a.engine.compareDay(t.Context(), "acme", "2026-11-23", true, "test")
-	require.NoError(t, err)
-	require.False(t, later.Balance.Balanced())
-	r := a.report("2026-11-23")
-	require.Equal(t, before, r.Balance, "the figures stay")
-	require.Empty(t, r.Amendments, "a gap of today is no matter of yesterday's")
-}
-
 func TestAnAmendmentTellsWhenAGapWasLeftAsItIs(t *testing.T) {
 	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
 	require.NoError(t, a.engine.Recover(t.Context()))

@@ -105,9 +105,10 @@ type Engine struct {
 	mu     sync.Mutex // of random
 	random *rand.Rand
 
-	started   time.Time   // when Gapless began to listen
-	lastAlert time.Time   // only the schedule touches it
-	unpurged  atomic.Bool // redacted data may still be in the WAL
+	started   time.Time            // when Gapless began to listen
+	lastAlert time.Time            // only the schedule touches it
+	unchecked map[string]postponed // days whose report could not be made; only the schedule touches it
+	unpurged  atomic.Bool          // redacted data may still be in the WAL
 	metrics   Metrics
 
 	background background // runs that somebody asked for
@@ -115,7 +116,7 @@ type Engine struct {
 
 // New returns an engine over an open store.
 func New(s *store.Store, cfg Config) (*Engine, error) {
-	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
 	if e.now == nil {
 		e.now = time.Now
 	}

@@ -44,12 +44,9 @@ func (e *Engine) Decide(o erp.Order) (*erp.Rule, error) { return e.rules.Decide(
 // was kept, with what has happened since, or what the day's last comparison saw.
 // Where there is neither, it is store.ErrNotFound.
 func (e *Engine) LastReport(ctx context.Context, shop, day string) (report.Report, error) {
-	kept, err := e.store.Report(ctx, shop, day)
-	if err == nil {
-		return e.amended(ctx, kept)
-	}
+	kept, err := e.frozen(ctx, shop, day)
 	if !errors.Is(err, store.ErrNotFound) {
-		return report.Report{}, err
+		return kept, err
 	}
 	zone, from, to, err := e.dayOf(ctx, shop, day)
 	if err != nil {

@@ -12,9 +12,13 @@ import (
 //	acme, 22 November 2026: balanced. 412 orders in Shopify, all accounted for.
 //	acme, 22 November 2026, NOT BALANCED: 2 orders missing, 118.40 EUR.
 //	acme, 22 November 2026: checked through 14:05 only. 210 orders in Shopify so far, all accounted for.
+//	acme, 22 November 2026, COULD NOT BE CHECKED: the ERP could not be read whole: it does not answer.
 func (r Report) Headline() string {
 	about := plain(r.Shop, mostName) + ", " + r.clock().date(r.Day)
-	if !r.Balance.Balanced() {
+	switch {
+	case r.Unchecked != "":
+		return about + ", COULD NOT BE CHECKED: " + r.verdict()
+	case !r.Balance.Balanced():
 		return about + ", NOT BALANCED: " + r.verdict()
 	}
 	return about + ": " + r.verdict()
@@ -22,7 +26,10 @@ func (r Report) Headline() string {
 
 // Verdict is the headline where shop and day are told already.
 func (r Report) Verdict() string {
-	if !r.Balance.Balanced() {
+	switch {
+	case r.Unchecked != "":
+		return "Could not be checked: " + r.verdict()
+	case !r.Balance.Balanced():
 		return "Not balanced: " + r.verdict()
 	}
 	return sentence(r.verdict())
@@ -30,6 +37,10 @@ func (r Report) Verdict() string {
 
 func (r Report) verdict() string {
 	switch {
+	case r.Unchecked != "" && !r.Balance.Balanced():
+		return r.why() + "; what was seen is not balanced: " + r.Balance.fault() + "."
+	case r.Unchecked != "":
+		return r.why() + "."
 	case !r.Balance.Balanced() && !r.Complete:
 		return r.Balance.fault() + "; " + r.checked() + "."
 	case !r.Balance.Balanced():
@@ -39,6 +50,9 @@ func (r Report) verdict() string {
 	}
 	return "balanced. " + r.Balance.account("")
 }
+
+// why is the reason why a day could not be checked, short enough for a subject.
+func (r Report) why() string { return strings.TrimRight(plain(r.Unchecked, mostReason), ". ") }
 
 // checked says how far an incomplete day was checked.
 func (r Report) checked() string {

@@ -58,6 +58,16 @@ func TestTheFirstLine(t *testing.T) {
 			func(r *Report) { r.Complete, r.CompleteThrough = false, clock22(0, 0) },
 			"acme, 22 November 2026: nothing of it is checked yet. No orders in Shopify so far.",
 		},
+		"not to be checked": {
+			func(r *Report) {
+				r.Complete, r.Unchecked = false, "the ERP could not be read whole: it does not answer."
+			},
+			"acme, 22 November 2026, COULD NOT BE CHECKED: the ERP could not be read whole: it does not answer.",
+		},
+		"not to be checked, and wrong as far as it was": {
+			func(r *Report) { r.Complete, r.Unchecked, r.Balance.Wrong = false, "Shopify was down", 1 },
+			"acme, 22 November 2026, COULD NOT BE CHECKED: Shopify was down; what was seen is not balanced: 1 document wrong in the ERP.",
+		},
 		"checked to the end, but not all of it": {
 			func(r *Report) { r.Complete = false },
 			"acme, 22 November 2026: checked in part only. No orders in Shopify so far.",
@@ -108,6 +118,9 @@ func TestAVerdictIsTheHeadlineWithoutShopAndDay(t *testing.T) {
 	day.Balance.Wrong = 2
 	require.Equal(t, "Not balanced: 2 documents wrong in the ERP.", day.Verdict())
 	require.Equal(t, "acme, 22 November 2026, NOT BALANCED: 2 documents wrong in the ERP.", day.Headline())
-	day.Complete = false
+	day.Unchecked = "the ERP is down"
+	require.False(t, day.Balanced())
+	require.Equal(t, "Could not be checked: the ERP is down; what was seen is not balanced: 2 documents wrong in the ERP.", day.Verdict())
+	day.Unchecked, day.Complete = "", false
 	require.Equal(t, "Not balanced: 2 documents wrong in the ERP; nothing of it is checked yet.", day.Verdict())
 }

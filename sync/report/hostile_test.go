@@ -42,7 +42,7 @@ func hostileDay(name string) Report {
 	r.Gaps[5].HealedBy = name
 	r.Shop, r.Day, r.Timezone = name, name, name
 	r.ByRule = []Excluded{{name, tally(1, name, "1")}}
-	r.Notes = []string{name}
+	r.Notes, r.Unchecked = []string{name}, name
 	r.Amendments = []Amendment{{clock22(1, 0), name}}
 	return r
 }

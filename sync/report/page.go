@@ -68,7 +68,7 @@ func (r Report) page() page {
 
 func (r Report) tone() string {
 	switch {
-	case !r.Balance.Balanced():
+	case !r.Balance.Balanced(), r.Unchecked != "":
 		return "bad"
 	case !r.Complete:
 		return "unsure"

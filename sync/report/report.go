@@ -22,6 +22,7 @@ type Report struct {
 	MadeAt          time.Time `json:"made_at"`
 	CompleteThrough time.Time `json:"complete_through,omitzero"` // all before it was checked; zero: nothing was
 	Complete        bool      `json:"complete"`                  // checked through To
+	Unchecked       string    `json:"unchecked,omitempty"`       // why the day could not be checked, in plain words; empty: it could
 	FrozenAt        time.Time `json:"frozen_at,omitzero"`        // from then on the figures stay; zero: they still move
 
 	Balance    Balance     `json:"balance"`
@@ -31,6 +32,10 @@ type Report struct {
 	Notes      []string    `json:"notes"`      // which sides could not be seen, in plain words
 	Amendments []Amendment `json:"amendments"` // what changed after the day was frozen
 }
+
+// Balanced says that what was seen of the day adds up. What could not be checked
+// is not balanced.
+func (r Report) Balanced() bool { return r.Unchecked == "" && r.Balance.Balanced() }
 
 // Excluded is what one rule left out.
 type Excluded struct {
@@ -125,7 +130,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		Balanced bool   `json:"balanced"`
 		fields
 		Difference Tally `json:"difference"`
-	}{r.Headline(), r.Balance.Balanced(), fields(r), r.Balance.Difference()}
+	}{r.Headline(), r.Balanced(), fields(r), r.Balance.Difference()}
 	derived.ByRule, derived.Gaps = listed(r.ByRule), listed(r.Gaps)
 	derived.Notes, derived.Amendments = listed(r.Notes), listed(r.Amendments)
 	return json.Marshal(derived)

@@ -16,6 +16,7 @@ import (
 const (
 	mostCode     = 8 // a currency
 	mostName     = 60
+	mostReason   = 200
 	mostSentence = 400
 )
 

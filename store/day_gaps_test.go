@@ -1,0 +1,51 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheGapsOfADayAreItsOrdersAndItsOwnAndAllOfThem(t *testing.T) {
+	c := &clock{noon.Add(24 * time.Hour)}
+	s := open(t, func(o *Options) { o.Now = c.now })
+	from, to := noon.Add(-12*time.Hour), noon.Add(12*time.Hour)
+	placed := order(1, 1)
+	placed.CreatedAt = noon
+	intake(t, s, placed)
+	run := Run{Shop: "acme", Kind: RunDay, From: from, To: to}
+	require.NoError(t, s.BeginRun(t.Context(), &run))
+
+	ofItsOrder, began, found, seenByIt, foreign, other := missing(1), missing(2), missing(3), missing(4), missing(5), missing(6)
+	ofItsOrder.Since, began.Since, found.Since, seenByIt.Since, foreign.Since, other.Since = c.at, noon, to, to, noon, to
+	seenByIt.RunID, foreign.Shop = run.ID, "beta"
+	noted(t, s, ofItsOrder, began, seenByIt, foreign, other)
+	c.at = noon
+	noted(t, s, found)
+	orders := func(gaps []Gap) (ids []int64) {
+		for _, g := range gaps {
+			ids = append(ids, g.OrderID)
+		}
+		return ids
+	}
+	gaps, err := s.DayGaps(t.Context(), "acme", from, to)
+	require.NoError(t, err)
+	require.Equal(t, []int64{1, 2, 4, 3}, orders(gaps))
+
+	many := make([]Gap, 5_100)
+	for i := range many {
+		many[i] = missing(int64(100 + i))
+	}
+	noted(t, s, many...)
+	gaps, err = s.DayGaps(t.Context(), "acme", from, to)
+	require.NoError(t, err)
+	require.Len(t, gaps, len(many)+4)
+	require.EqualValues(t, 1, gaps[0].OrderID)
+
+	c.at = noon.Add(time.Minute)
+	closeGap(t, s, gaps[0].ID, "poll")
+	steps, err := s.DaySteps(t.Context(), "acme", from, to, noon)
+	require.NoError(t, err)
+	require.Equal(t, DayStep{gaps[0].ID, GapStep{At: c.at, Step: "closed", By: "poll"}}, steps[len(steps)-1])
+}

@@ -1,0 +1,185 @@
+package ordersync
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gapless/erp"
+	"gapless/shopify/shopifytest"
+	"gapless/store"
+	"gapless/sync/report"
+)
+
+// killedAt leaves a comparison of a day under way, as a command does that is killed.
+func (a *appliance) killedAt(day string) {
+	a.Helper()
+	from, to, err := DayBounds(day, time.UTC)
+	require.NoError(a, err)
+	guest, err := store.Open(a.Context(), store.Options{Path: a.path, Guest: true, Now: a.clock.Now})
+	require.NoError(a, err)
+	require.NoError(a, guest.BeginRun(a.Context(), &store.Run{Shop: "acme", Kind: store.RunDay, By: "the command line", From: from, To: to}))
+	require.NoError(a, guest.Close())
+}
+
+func (a *appliance) kept(day string) store.Report {
+	a.Helper()
+	r, err := a.store.Report(a.Context(), "acme", day)
+	require.NoError(a, err)
+	return r
+}
+
+// reporting is an appliance in UTC whose report is due at seven, and goes to box.
+func reporting(t *testing.T) (*appliance, *postbox) {
+	box := &postbox{}
+	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
+	a.reconfigure(func(c *Config) { c.Report = ReportConfig{At: 7 * time.Hour, Channels: []Channel{box}} })
+	a.place()
+	return a, box
+}
+
+func (a *appliance) lettersSent() {
+	a.Helper()
+	require.NoError(a, a.engine.sendLetters(a.Context()))
+}
+
+func TestADayWhoseComparisonWasKilledDoesNotStopTheReports(t *testing.T) {
+	a, box := reporting(t)
+	a.until(4, 9, 0)
+	a.killedAt("2026-11-23")
+	require.ErrorContains(t, a.engine.reportsDue(t.Context()), store.ErrRunning.Error())
+	a.lettersSent()
+	require.Len(t, box.got, 3, "24, 25 and 26 November")
+
+	a.pass(time.Hour)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Len(t, box.got, 4)
+	require.True(t, a.kept("2026-11-23").Balanced)
+}
+
+func TestADayThatCanNotBeCheckedIsTriedLaterAndLater(t *testing.T) {
+	a, _ := reporting(t)
+	a.until(1, 7, 0)
+	tries := 0
+	a.meddle().list = func(time.Time, func(erp.Found) error) error {
+		tries++
+		return errors.New("the list is broken")
+	}
+	for range 24 * 60 {
+		a.engine.reportsDue(t.Context()) //nolint:errcheck // it fails each time
+		a.pass(time.Minute)
+	}
+	require.Less(t, tries, 120, "on the first day")
+	require.Greater(t, tries, 24)
+}
+
+func TestPeopleHearThatADayCanNotBeCheckedAndWhenItIs(t *testing.T) {
+	a, box := reporting(t)
+	a.until(1, 7, 0)
+	meddled := a.meddle()
+	meddled.list = func(time.Time, func(erp.Found) error) error { return errors.New("the list is broken") }
+	require.ErrorContains(t, a.engine.reportsDue(t.Context()), "waits until all sides can be read")
+	a.pass(uncheckedIn - time.Minute)
+	require.Error(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Empty(t, box.got, "it may be over soon")
+
+	a.pass(2 * time.Hour)
+	require.Error(t, a.engine.reportsDue(t.Context()))
+	a.pass(2 * time.Hour)
+	require.Error(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Len(t, box.got, 1, "once")
+	require.Equal(t, "acme, 23 November 2026, COULD NOT BE CHECKED: the ERP could not be read whole: the list is broken.", box.got[0].Subject)
+	require.Contains(t, box.got[0].Text, "Gapless goes on trying")
+	told := a.kept("2026-11-23")
+	require.Equal(t, []bool{false, true}, []bool{told.Balanced, told.Partial})
+
+	a.until(15, 9, 0) // long after days that were missed are given up
+	meddled.list = nil
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	done := a.kept("2026-11-23")
+	require.Equal(t, []any{2, true, false}, []any{done.Revision, done.Balanced, done.Partial})
+	r := a.report("2026-11-23")
+	require.True(t, r.Complete)
+	require.Len(t, r.Amendments, 1)
+	require.Contains(t, r.Amendments[0].What, "said that it could not be: the ERP could not be read whole: the list is broken")
+	require.Equal(t, r.Headline(), box.got[1].Subject)
+}
+
+func TestTheReportOfADayThatCouldNotBeCheckedIsNotFinal(t *testing.T) {
+	a, _ := reporting(t)
+	a.until(1, 7, 0)
+	meddled := a.meddle()
+	meddled.list = func(time.Time, func(erp.Found) error) error { return errors.New("the list is broken") }
+	require.Error(t, a.engine.reportsDue(t.Context()))
+	a.pass(uncheckedIn + time.Hour)
+	require.Error(t, a.engine.reportsDue(t.Context()))
+	require.True(t, a.kept("2026-11-23").Partial)
+	r, err := a.engine.LastReport(t.Context(), "acme", "2026-11-23")
+	require.NoError(t, err)
+	require.NotEmpty(t, r.Unchecked)
+	meddled.list = nil
+	require.Empty(t, a.report("2026-11-23").Unchecked, "asked for, it is compared anew")
+}
+
+func gapNamed(r report.Report, id int64) report.Gap {
+	for _, g := range r.Gaps {
+		if g.OrderID == id {
+			return g
+		}
+	}
+	return report.Gap{}
+}
+
+// A day's report tells of the gaps of its own orders, whenever they were found.
+func TestAReportListsWhatIsMissingOfItsDayThoughItWasFoundLater(t *testing.T) {
+	a, _ := reporting(t)
+	require.NoError(t, a.engine.Recover(t.Context()))
+	k := a.place()
+	a.until(3, 9, 0)
+	require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+	r := a.report("2026-11-23")
+	require.EqualValues(t, 1, r.Balance.Missing.Orders)
+	require.Equal(t, store.GapMissing, gapNamed(r, k.ID).Kind)
+	require.Zero(t, gapNamed(a.report("2026-11-25"), k.ID), "it is no matter of another day")
+}
+
+func TestAnAmendmentTellsOfWhatIsLostAndFoundAgain(t *testing.T) {
+	a, _ := reporting(t)
+	require.NoError(t, a.engine.Recover(t.Context()))
+	k := a.place()
+	a.until(1, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	require.Empty(t, a.report("2026-11-23").Amendments)
+	before := a.report("2026-11-23").Balance
+	lost := func() {
+		t.Helper()
+		a.pass(time.Hour)
+		require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+		later, err := a.engine.compareDay(t.Context(), "acme", "2026-11-23", true, "test")
+		require.NoError(t, err)
+		require.False(t, later.Balance.Balanced())
+	}
+	mended := func() {
+		t.Helper()
+		a.pass(time.Hour)
+		a.settle()
+		a.verify()
+		require.Equal(t, store.GapClosed, a.gap(k).State)
+	}
+	lost()
+	mended()
+	lost()
+	mended()
+	r := a.report("2026-11-23")
+	require.Equal(t, before, r.Balance, "the figures stay")
+	require.Len(t, r.Amendments, 4)
+	for i, what := range []string{"was found later", "is in order since", "is no longer in order", "is in order since"} {
+		require.Contains(t, r.Amendments[i].What, what)
+	}
+}
