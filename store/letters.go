@@ -69,10 +69,10 @@ func (s *Store) Untold(ctx context.Context, first, again time.Time, limit int) (
 		ORDER BY g.id LIMIT $3`, micros(first), micros(again), limit)
 }
 
-// DueLetters lists letters that are to be sent now, oldest first.
-func (s *Store) DueLetters(ctx context.Context, limit int) ([]Letter, error) {
+// DueLetters lists letters that are to be sent now by a channel, oldest first.
+func (s *Store) DueLetters(ctx context.Context, channel string, limit int) ([]Letter, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT id, channel, kind, subject, text, html, data, made_at, tries, error FROM letters
-		WHERE sent_at = 0 AND next_at <= $1 ORDER BY next_at LIMIT $2`, micros(s.now()), limit)
+		WHERE sent_at = 0 AND next_at <= $1 AND channel = $2 ORDER BY next_at LIMIT $3`, micros(s.now()), channel, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list letters: %w", err)
 	}
@@ -89,6 +89,18 @@ func (s *Store) DueLetters(ctx context.Context, limit int) ([]Letter, error) {
 		letters = append(letters, l)
 	}
 	return letters, rows.Err()
+}
+
+// WaitingChannels are the channels that letters wait for.
+func (s *Store) WaitingChannels(ctx context.Context) ([]string, error) {
+	var names []string
+	err := s.each(ctx, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		names = append(names, name)
+		return err
+	}, `SELECT DISTINCT channel FROM letters WHERE sent_at = 0 AND next_at > 0`)
+	return names, err
 }
 
 // LetterSent notes that its channel has taken a letter, and forgets those that

@@ -217,7 +217,8 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.SettledGaps(ctx, "books", noon, 10))
 	note(s.Stuck(ctx, "acme", "books", noon, 10))
 	note(s.Untold(ctx, noon, noon, 10))
-	note(s.DueLetters(ctx, 10))
+	note(s.DueLetters(ctx, "mail", 10))
+	note(s.WaitingChannels(ctx))
 	_, _, err := s.UnsentLetters(ctx)
 	note(nil, err)
 	for _, f := range []RunFilter{{Kind: RunDeep, State: RunRunning}, {Shop: "acme", Kind: RunDeep, State: RunDone, Before: 9}} {

@@ -89,8 +89,8 @@ func TestTheReportIsMadeInTheMorningFrozenAndSentOnce(t *testing.T) {
 	require.Equal(t, lost.ID, r.Gaps[0].OrderID)
 
 	require.NoError(t, a.engine.reportsDue(t.Context()))
-	require.NoError(t, a.engine.sendLetters(t.Context()))
-	require.NoError(t, a.engine.sendLetters(t.Context()))
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
 	require.Len(t, box.got, 1)
 	require.Equal(t, r.Headline(), box.got[0].Subject)
 	require.Contains(t, box.got[0].Text, "2 orders in Shopify")
@@ -148,7 +148,7 @@ func TestReportsOfDaysThatWereMissedAreCaughtUpWith(t *testing.T) {
 	a.place()
 	a.until(4, 9, 0)
 	require.NoError(t, a.engine.reportsDue(t.Context()))
-	require.NoError(t, a.engine.sendLetters(t.Context()))
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
 	require.Len(t, box.got, 4, "23, 24, 25 and 26 November; not the days before Gapless began")
 	all, err := a.store.Reports(t.Context(), "acme", "2026-11-01", "2026-11-30")
 	require.NoError(t, err)
@@ -175,7 +175,7 @@ func TestPeopleHearOfGapsThatStayAndThatTheyAreClosed(t *testing.T) {
 	})
 	tell := func() int {
 		require.NoError(t, a.engine.tellGaps(t.Context()))
-		require.NoError(t, a.engine.sendLetters(t.Context()))
+		require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
 		return len(box.got)
 	}
 	k, other := a.place(), a.place()
@@ -209,19 +209,53 @@ func TestALetterThatIsNotTakenIsSentLater(t *testing.T) {
 	a.reconfigure(func(c *Config) { c.Report.Channels = []Channel{box} })
 	_, err := a.engine.SendReport(t.Context(), report.Report{Shop: "acme", Day: "2026-11-23", Timezone: "UTC"})
 	require.NoError(t, err)
-	require.ErrorContains(t, a.engine.sendLetters(t.Context()), "busy")
+	require.ErrorContains(t, a.engine.sendLetters(t.Context(), "postbox"), "busy")
 	n, why, err := a.store.UnsentLetters(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
 	require.Contains(t, why, "busy")
 	box.refuses = nil
-	require.NoError(t, a.engine.sendLetters(t.Context()))
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
 	require.Empty(t, box.got, "the channel asked to be left alone")
 	a.pass(10 * time.Minute)
-	require.NoError(t, a.engine.sendLetters(t.Context()))
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
 	require.Len(t, box.got, 1)
 	box.refuses = errors.New("off")
-	require.NoError(t, a.engine.sendLetters(t.Context()), "what was taken is not sent again")
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"), "what was taken is not sent again")
+}
+
+// slow is a channel that takes nothing until it is let, and then tells.
+type slow struct {
+	name  string
+	let   chan struct{}
+	taken chan string
+}
+
+func (c slow) Name() string { return c.name }
+
+func (c slow) Send(ctx context.Context, m alert.Message) error {
+	select {
+	case <-c.let:
+		c.taken <- m.Subject
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func TestAChannelThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
+	dead := slow{"email", make(chan struct{}), nil}
+	alive := slow{"slack", make(chan struct{}), make(chan string, 2)}
+	close(alive.let)
+	a := build(t, setup{})
+	a.reconfigure(func(c *Config) { c.Report.Channels = []Channel{dead, alive} })
+	for _, day := range []string{"2026-11-22", "2026-11-23"} {
+		_, err := a.engine.SendReport(t.Context(), report.Report{Shop: "acme", Day: day, Timezone: "UTC"})
+		require.NoError(t, err)
+	}
+	a.run()
+	require.Contains(t, <-alive.taken, "22 November")
+	require.Contains(t, <-alive.taken, "23 November")
 }
 
 func TestAReportWritesInEveryFormat(t *testing.T) {

@@ -184,7 +184,11 @@ func (e *Engine) Recover(ctx context.Context) error {
 // Run recovers, then drives all steps until ctx ends, then lets calls that are
 // under way finish and record their results.
 func (e *Engine) Run(ctx context.Context) error {
-	if err := e.Recover(ctx); err != nil {
+	channels, err := e.channels(ctx)
+	if err == nil {
+		err = e.Recover(ctx)
+	}
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it began: nothing was touched that the next start does not recover
 		}
@@ -208,7 +212,11 @@ func (e *Engine) Run(ctx context.Context) error {
 			start(func() { e.loop(ctx, 0, (&poller{Engine: e, shop: shop, pace: shop.Poll.Active}).step) })
 		}
 	}
-	start(func() { e.loop(ctx, store.Letters, e.sendAll) })
+	for _, channel := range channels { // one that does not answer holds up no other
+		start(func() {
+			e.loop(ctx, store.Letters, func(ctx context.Context) time.Duration { return e.sendAll(ctx, channel) })
+		})
+	}
 	stop, err := e.schedule(ctx)
 	if err != nil {
 		return err

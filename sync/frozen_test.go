@@ -42,7 +42,7 @@ func reporting(t *testing.T) (*appliance, *postbox) {
 
 func (a *appliance) lettersSent() {
 	a.Helper()
-	require.NoError(a, a.engine.sendLetters(a.Context()))
+	require.NoError(a, a.engine.sendLetters(a.Context(), "postbox"))
 }
 
 func TestADayWhoseComparisonWasKilledDoesNotStopTheReports(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,19 +105,30 @@ func gapLetter(gaps []store.Gap) (store.Letter, error) {
 	return store.Letter{Kind: letterGaps, Subject: "Gapless, orders to look at: " + strings.Join(subject, ", "), Text: text.String(), Data: data}, err
 }
 
-// sendAll sends what is due, and says when to look again.
-func (e *Engine) sendAll(ctx context.Context) time.Duration {
-	if err := e.sendLetters(ctx); err != nil && ctx.Err() == nil {
+// channels are the names of those in the config, and of those that letters wait
+// for still.
+func (e *Engine) channels(ctx context.Context) ([]string, error) {
+	names, err := e.store.WaitingChannels(ctx)
+	for _, c := range slices.Concat(e.cfg.Alerts.Channels, e.cfg.Report.Channels) {
+		names = append(names, c.Name())
+	}
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+// sendAll sends what is due by one channel, and says when to look again.
+func (e *Engine) sendAll(ctx context.Context, channel string) time.Duration {
+	if err := e.sendLetters(ctx, channel); err != nil && ctx.Err() == nil {
 		e.log.Warn("people could not be told; it is tried again", "err", err)
 	}
 	return time.Second
 }
 
-// sendLetters hands the letters that are due to their channels. One that is not
+// sendLetters hands the letters that are due to their channel. One that is not
 // taken is tried again later and later, for as long as it takes.
-func (e *Engine) sendLetters(ctx context.Context) error {
+func (e *Engine) sendLetters(ctx context.Context, channel string) error {
 	const atOnce = 20
-	letters, err := e.store.DueLetters(ctx, atOnce)
+	letters, err := e.store.DueLetters(ctx, channel, atOnce)
 	if err != nil {
 		return err
 	}
