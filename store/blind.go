@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// notDone chooses the regular comparisons of a shop that failed since one was
+// complete.
+const notDone = `FROM runs r WHERE r.shop = $1 AND r.kind IN ('reconcile', 'deep') AND r.state IN ('failed', 'partial')
+	AND r.id > (SELECT coalesce(max(d.id), 0) FROM runs d WHERE d.shop = $1 AND d.kind IN ('reconcile', 'deep') AND d.state = 'done')`
+
+// FailedComparisons are the first and the last of a shop's comparisons that
+// failed, or could not read a side, since one was complete; ErrNotFound: none did.
+func (s *Store) FailedComparisons(ctx context.Context, shop string) (first, last Run, err error) {
+	for _, c := range []struct {
+		run   *Run
+		order string
+	}{{&first, " ORDER BY r.id LIMIT 1"}, {&last, " ORDER BY r.id DESC LIMIT 1"}} {
+		*c.run, err = scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` `+notDone+c.order, shop).Scan)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = fmt.Errorf("a comparison of %s that failed: %w", shop, ErrNotFound)
+		}
+		if err != nil {
+			return first, last, err
+		}
+	}
+	return first, last, nil
+}
+
+// ToldBlind is when people were last told that a shop's comparisons keep failing;
+// zero: they need not know, or know that it is over.
+func (s *Store) ToldBlind(ctx context.Context, shop string) (time.Time, error) {
+	return s.notedTime(ctx, "blind "+shop)
+}
+
+// TellBlind keeps letters about it and, in the same transaction, when.
+func (s *Store) TellBlind(ctx context.Context, shop string, at time.Time, letters []Letter) error {
+	return s.writer.apply(ctx, Letters, func(t *tx) error {
+		if err := post(t, letters, s.now()); err != nil {
+			return err
+		}
+		return t.exec(`INSERT INTO meta (key, value) VALUES ($1, CAST($2 AS TEXT)) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, "blind "+shop, micros(at))
+	})
+}

@@ -1,0 +1,67 @@
+package ordersync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gapless/store"
+)
+
+// letterChecks is the kind of letters about comparisons that keep failing.
+const letterChecks = "checks"
+
+// blindFor is for how long the regular comparisons of a shop may fail before
+// people hear of it: while they do, nobody knows what is missing.
+const blindFor = 3 * time.Hour
+
+// tellBlind tells people of shops whose comparisons keep failing, again while
+// they do, and once they work again.
+func (e *Engine) tellBlind(ctx context.Context) error {
+	if len(e.cfg.Alerts.Channels) == 0 {
+		return nil
+	}
+	var errs error
+	for _, shop := range e.shops {
+		errs = errors.Join(errs, e.tellBlindShop(ctx, shop))
+	}
+	return errs
+}
+
+func (e *Engine) tellBlindShop(ctx context.Context, shop *Shop) error {
+	first, last, err := e.store.FailedComparisons(ctx, shop.Name)
+	failing := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	told, err := e.store.ToldBlind(ctx, shop.Name)
+	if err != nil {
+		return err
+	}
+	now, remind := e.now(), e.cfg.Alerts.Remind
+	switch {
+	case !failing && !told.IsZero():
+		return e.alarm(ctx, shop.Name, time.Time{}, fmt.Sprintf("Gapless: %s is compared with %s again", shop.Name, shop.ERP),
+			"The comparisons of Shopify and the ERP are complete again. What was lost meanwhile is told as gaps.")
+	case failing && now.Sub(first.StartedAt) >= blindFor && (told.IsZero() || remind > 0 && now.Sub(told) >= remind):
+		return e.alarm(ctx, shop.Name, now, fmt.Sprintf("Gapless: %s can't be compared with %s since %s", shop.Name, shop.ERP, version(first.StartedAt)),
+			"Until this is mended, nobody knows whether orders are missing. Gapless goes on trying. Why the last comparison failed: "+last.Note)
+	}
+	return nil
+}
+
+// alarm has people told of a shop, and keeps since when they know; the zero time:
+// it is over.
+func (e *Engine) alarm(ctx context.Context, shop string, at time.Time, subject, text string) error {
+	data, err := json.Marshal(map[string]any{"shop": shop, "failing": !at.IsZero(), "text": text})
+	if err != nil {
+		return err
+	}
+	letters := make([]store.Letter, len(e.cfg.Alerts.Channels))
+	for i, c := range e.cfg.Alerts.Channels {
+		letters[i] = store.Letter{Channel: c.Name(), Kind: letterChecks, Subject: subject, Text: text, Data: data}
+	}
+	return e.store.TellBlind(ctx, shop, at, letters)
+}
