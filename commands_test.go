@@ -156,7 +156,7 @@ func TestErrorsAreOnePlainSentence(t *testing.T) {
 		{1, "12345", []string{"events", "12345"}},
 		{2, "--order", []string{"replay"}},
 		{1, "#9", []string{"replay", "--order", "#9"}},
-		{2, "yesterday", []string{"replay", "--state", "parked", "--from", "yesterday"}},
+		{2, `"yesterday" is not a day; write it like 2026-11-22`, []string{"replay", "--state", "parked", "--from", "yesterday"}},
 		{2, "acne", []string{"poll", "--shop", "acne"}},
 		{1, "ops", []string{"token", "add", "ops"}},
 		{1, "dev", []string{"token", "remove", "dev"}},

@@ -153,21 +153,35 @@ func (r reconciled) headline() string {
 	switch {
 	case !r.Complete:
 		return "could not be compared whole"
-	case !r.OK:
+	case r.off() && !r.OK:
 		return "NOT BALANCED"
-	case r.found() > 0:
-		return fmt.Sprintf("balanced, with %d gaps to look at", r.found())
+	case r.off():
+		return "balanced, with " + gapsCounted(r.found()) + " to look at"
+	case r.Ignored > 0:
+		return "balanced but for " + gapsCounted(r.Ignored) + " that people ignored"
 	}
 	return "balanced"
 }
 
-// found is how many gaps the comparison saw, new or known.
-func (r reconciled) found() (n int64) {
+func gapsCounted(n int64) string {
+	if n == 1 {
+		return "1 gap"
+	}
+	return fmt.Sprintf("%d gaps", n)
+}
+
+// found is how many gaps the comparison saw, new or known, that nobody ignored.
+func (r reconciled) found() int64 {
+	n := -r.Ignored
 	for _, some := range r.Faults {
 		n += some
 	}
 	return n
 }
+
+// off says that there is something to look at. What does not add up only by gaps
+// that people ignored was looked at.
+func (r reconciled) off() bool { return r.found() > 0 || !r.OK && r.Ignored == 0 }
 
 // verdict is what the command exits with. A side that could not be read weighs
 // more than gaps: nobody knows what it would have shown.
@@ -179,7 +193,7 @@ func verdict(all []reconciled) error {
 		switch {
 		case !r.Complete:
 			blind = append(blind, r.Shop+": "+strings.Join(r.Notes, "; "))
-		case r.found() > 0 || !r.OK:
+		case r.off():
 			off = append(off, r.Shop)
 		}
 	}
@@ -187,7 +201,7 @@ func verdict(all []reconciled) error {
 	case len(blind) > 0:
 		return fmt.Errorf("not everything could be compared; mend this and reconcile again: %s", strings.Join(blind, ". "))
 	case len(off) > 0:
-		return gapsFound{fmt.Errorf("%d gaps found in %s", gaps, strings.Join(off, ", "))}
+		return gapsFound{fmt.Errorf("%s found in %s", gapsCounted(gaps), strings.Join(off, ", "))}
 	}
 	return nil
 }

@@ -172,6 +172,35 @@ func TestASideThatCannotBeReadExitsWithOne(t *testing.T) {
 	require.Contains(t, said, "not seen: Shopify could not be read whole")
 }
 
+// With the ERP out of reach, nobody knows: the report says so in its first line.
+func TestAReportOfADayThatCannotBeCheckedExitsWithOne(t *testing.T) {
+	w := lossy(t, &deaf{})
+	w.serve()
+	w.brought(1)
+	var out, errs bytes.Buffer
+	today := time.Now().UTC().Format(time.DateOnly)
+	code := w.program(&out, &errs, []string{"GAPLESS_ERPS__BOOKS__URL=http://127.0.0.1:9"}, "report", "--day", today).Run(t.Context())
+	require.Equal(t, 1, code)
+	require.Contains(t, strings.SplitN(out.String(), "\n", 2)[0], "COULD NOT BE CHECKED: the ERP could not be read whole")
+	require.Contains(t, oneSentence(t, errs.String()), "ask for the report again")
+}
+
+func TestAGapThatWasIgnoredIsNoReasonToFail(t *testing.T) {
+	w := lossy(t, &deaf{})
+	w.serve()
+	w.brought(2)
+	lost := w.shop.Orders()[0]
+	require.True(t, w.erp.Delete(fmt.Sprintf("%s-%d", shopName, lost.ID)))
+	w.reconciles(3, "--heal=false")
+	w.gapless("gaps", "ignore", "1", "--reason", "settled in cash")
+	said, _ := w.reconciles(0, "--heal=false")
+	require.Contains(t, said, "acme: balanced but for 1 gap that people ignored\n")
+	require.Contains(t, said, "1 missing\n")
+	require.True(t, w.erp.Delete(fmt.Sprintf("%s-%d", shopName, w.shop.Orders()[1].ID)))
+	_, told := w.reconciles(3, "--heal=false")
+	require.Equal(t, "gapless: 1 gap found in acme\n", told, "the ignored one does not count")
+}
+
 func TestWindowsThatCannotBeMeantAreUsageErrors(t *testing.T) {
 	w := lossy(t, &deaf{})
 	w.serve()

@@ -18,8 +18,8 @@ type replayCommand struct {
 	Gap    []int64  `help:"Id of a gap that is to be mended; several times for several." placeholder:"ID"`
 	State  string   `help:"All orders in this state." enum:",due,delivered,unknown,parked,excluded" default:""`
 	Shop   string   `help:"Only this shop." placeholder:"NAME"`
-	From   string   `help:"Only orders first seen from this day on." placeholder:"2006-01-02"`
-	To     string   `help:"Only orders first seen before this day." placeholder:"2006-01-02"`
+	From   string   `help:"Only orders first seen from this day of their shop on." placeholder:"2026-11-22"`
+	To     string   `help:"Only orders first seen before this day of their shop." placeholder:"2026-11-23"`
 	DryRun bool     `help:"Show the ERP calls it would make, and make none."`
 	JSON   bool     `help:"With --dry-run: as JSON."`
 }
@@ -35,7 +35,7 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 		return err
 	}
 	defer a.Close()
-	keys, err := cmd.find(ctx, a.Store)
+	keys, err := cmd.find(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 		return err
 	}
 	fmt.Fprintf(p.Stdout, "%d of %d orders are verified in their ERP and sent again where needed\n", started, len(keys))
-	return nil
+	return a.sayWhoCarriesOn(ctx, p.Stdout)
 }
 
 func (cmd replayCommand) replayGaps(ctx context.Context, w io.Writer, a *Appliance) error {
@@ -67,14 +67,16 @@ func (cmd replayCommand) replayGaps(ctx context.Context, w io.Writer, a *Applian
 		return err
 	}
 	fmt.Fprintf(w, "%d of %d gaps are being mended\n", started, len(cmd.Gap))
-	return nil
+	if len(cmd.Order) > 0 || cmd.State != "" {
+		return nil // it is said at the end
+	}
+	return a.sayWhoCarriesOn(ctx, w)
 }
 
-func (cmd replayCommand) find(ctx context.Context, s *store.Store) ([]store.OrderKey, error) {
-	from, err1 := day(cmd.From)
-	to, err2 := day(cmd.To)
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, usageError{err}
+func (cmd replayCommand) find(ctx context.Context, a *Appliance) ([]store.OrderKey, error) {
+	seen, err := cmd.days(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	var keys []store.OrderKey
 	for _, text := range append(cmd.Order, "") {
@@ -83,7 +85,7 @@ func (cmd replayCommand) find(ctx context.Context, s *store.Store) ([]store.Orde
 			continue
 		}
 		filter.Name, filter.ID = nameOrID(text)
-		found, err := matching(ctx, s, filter, from, to)
+		found, err := matching(ctx, a.Store, filter, seen)
 		if err != nil {
 			return nil, err
 		}
@@ -95,8 +97,37 @@ func (cmd replayCommand) find(ctx context.Context, s *store.Store) ([]store.Orde
 	return keys, nil
 }
 
+// days says of an order whether it was first seen in the days asked for, by the
+// calendar of its shop.
+func (cmd replayCommand) days(ctx context.Context, a *Appliance) (func(store.OrderView) bool, error) {
+	if cmd.From == "" && cmd.To == "" {
+		return func(store.OrderView) bool { return true }, nil
+	}
+	shops, err := a.shopsNamed(cmd.Shop)
+	if err != nil {
+		return nil, err
+	}
+	from, to := map[string]time.Time{}, map[string]time.Time{}
+	for _, shop := range shops {
+		for _, border := range []struct {
+			of  map[string]time.Time
+			day string
+		}{{from, cmd.From}, {to, cmd.To}} {
+			if border.day == "" {
+				continue
+			}
+			if border.of[shop], err = a.Engine.Midnight(ctx, shop, border.day); err != nil {
+				return nil, usageError{err}
+			}
+		}
+	}
+	return func(v store.OrderView) bool {
+		return !v.FirstSeenAt.Before(from[v.Shop]) && (to[v.Shop].IsZero() || v.FirstSeenAt.Before(to[v.Shop]))
+	}, nil
+}
+
 // matching walks all pages of a filter.
-func matching(ctx context.Context, s *store.Store, f store.OrderFilter, from, to time.Time) ([]store.OrderKey, error) {
+func matching(ctx context.Context, s *store.Store, f store.OrderFilter, seen func(store.OrderView) bool) ([]store.OrderKey, error) {
 	var keys []store.OrderKey
 	for {
 		views, err := s.Orders(ctx, f)
@@ -104,7 +135,7 @@ func matching(ctx context.Context, s *store.Store, f store.OrderFilter, from, to
 			return nil, err
 		}
 		for _, v := range views {
-			if (from.IsZero() || !v.FirstSeenAt.Before(from)) && (to.IsZero() || v.FirstSeenAt.Before(to)) {
+			if seen(v) {
 				keys = append(keys, v.OrderKey)
 			}
 		}
@@ -114,13 +145,6 @@ func matching(ctx context.Context, s *store.Store, f store.OrderFilter, from, to
 		last := views[len(views)-1]
 		f.Before = store.Cursor{SeenAt: last.FirstSeenAt, ID: last.ID}
 	}
-}
-
-func day(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	return time.Parse(time.DateOnly, text)
 }
 
 func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, keys []store.OrderKey) error {

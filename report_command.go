@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"gapless/sync/report"
 )
@@ -26,7 +27,7 @@ func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if err != nil {
 		return err
 	}
-	unbalanced := 0
+	unbalanced, unchecked := 0, []string{}
 	for i, shop := range shops {
 		day := cmd.Day
 		if day == "" {
@@ -38,7 +39,10 @@ func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error
 		if err != nil {
 			return err
 		}
-		if !r.Balance.Balanced() {
+		switch {
+		case r.Unchecked != "":
+			unchecked = append(unchecked, shop+": "+r.Unchecked)
+		case !r.Balance.Balanced():
 			unbalanced++
 		}
 		if i > 0 && cmd.Format == report.FormatText {
@@ -58,6 +62,9 @@ func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error
 			return usageError{fmt.Errorf("report.email names nobody; add recipients to the config")}
 		}
 		fmt.Fprintln(p.Stderr, "The report is on its way by mail; `gapless serve` sends it.")
+	}
+	if len(unchecked) > 0 {
+		return fmt.Errorf("not everything could be checked; mend this and ask for the report again: %s", strings.Join(unchecked, ". "))
 	}
 	if unbalanced > 0 {
 		return gapsFound{fmt.Errorf("%d of %d reports do not balance", unbalanced, len(shops))}

@@ -214,6 +214,7 @@ func readEverything(t *testing.T, s *Store) {
 		note(s.Gaps(ctx, f))
 	}
 	note(s.Gap(ctx, 1))
+	note(s.Ignored(ctx, Fault{Gap: missing(1)}))
 	note(s.GapSteps(ctx, 1))
 	note(s.SettledGaps(ctx, "books", noon, 10))
 	note(s.Stuck(ctx, "acme", "books", noon, 10))

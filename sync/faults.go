@@ -79,5 +79,10 @@ func (r *reconciler) note(ctx context.Context) error {
 		return err
 	}
 	r.out.Opened += int64(opened)
+	ignored, err := r.store.Ignored(ctx, gaps...)
+	if err != nil {
+		return err
+	}
+	r.out.Ignored += ignored
 	return r.store.AskAgain(ctx, asks...)
 }

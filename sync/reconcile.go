@@ -31,8 +31,9 @@ type Reconciliation struct {
 	Run      store.Run         `json:"-"`
 	Balance  report.Balance    `json:"balance"`
 	ByRule   []report.Excluded `json:"by_rule"`
-	Faults   map[string]int64  `json:"faults"` // by kind of gap
-	Opened   int64             `json:"opened"` // of them, gaps that were not known
+	Faults   map[string]int64  `json:"faults"`  // by kind of gap
+	Opened   int64             `json:"opened"`  // of them, gaps that were not known
+	Ignored  int64             `json:"ignored"` // and those that a person left as they are
 	Healing  int64             `json:"healing"`
 	Complete bool              `json:"complete"` // all three sides were read whole
 	Through  time.Time         `json:"through"`  // later changes were not judged yet
