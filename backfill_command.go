@@ -14,14 +14,18 @@ import (
 
 type backfillCommand struct {
 	Shop   string `help:"The shop; needed where the config has several." placeholder:"NAME"`
-	From   string `help:"Orders placed from this day on, in the shop's time." placeholder:"2026-01-31" required:""`
+	From   string `help:"Orders placed from this day on, in the shop's time." placeholder:"2026-01-31"`
 	To     string `help:"Orders placed before this day; default: up to now." placeholder:"2026-11-22"`
 	DryRun bool   `help:"Say how many orders it would bring in, and bring in none."`
+	Cancel bool   `help:"End the backfill that is under way; the orders it brought in stay."`
 }
 
 // Run asks for a backfill, which the running appliance carries out, and shows
 // how far it is. Asking again for one that is under way shows that one.
 func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) error {
+	if (cmd.From == "") != cmd.Cancel {
+		return usageError{errors.New("say from which day on: --from 2026-01-31, or --cancel to end the backfill that is under way")}
+	}
 	a, err := p.guest(ctx, c)
 	if err != nil {
 		return err
@@ -33,6 +37,9 @@ func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) err
 	}
 	if len(shops) > 1 {
 		return usageError{fmt.Errorf("say which shop: --shop %s", strings.Join(shops, " or --shop "))}
+	}
+	if cmd.Cancel {
+		return a.cancelBackfill(ctx, p.Stdout, shops[0])
 	}
 	from, to, err := cmd.window(ctx, a, shops[0])
 	if err != nil {
@@ -54,6 +61,18 @@ func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) err
 		return err
 	}
 	return watch(ctx, p.Stdout, a.Store, run.ID)
+}
+
+func (a *Appliance) cancelBackfill(ctx context.Context, w io.Writer, shop string) error {
+	run, err := a.underWay(ctx, shop)
+	if err != nil {
+		return err
+	}
+	if err := a.Engine.CancelBackfill(ctx, run, byCommand); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "The backfill of %s is cancelled; the %d orders it has read so far stay.\n", shop, run.Done)
+	return nil
 }
 
 // window is the days asked for, as the shop's calendar has them. Up to now is up
@@ -78,7 +97,7 @@ func (cmd backfillCommand) window(ctx context.Context, a *Appliance, shop string
 func (a *Appliance) underWay(ctx context.Context, shop string) (store.Run, error) {
 	runs, err := a.Store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunBackfill, State: store.RunRunning, Limit: 1})
 	if err == nil && len(runs) == 0 {
-		err = errors.New("the backfill has just ended; see `gapless runs`")
+		err = fmt.Errorf("no backfill of %s is under way; see `gapless runs`", shop)
 	}
 	if err != nil {
 		return store.Run{}, err
@@ -86,11 +105,11 @@ func (a *Appliance) underWay(ctx context.Context, shop string) (store.Run, error
 	return runs[0], nil
 }
 
-// watch shows how far a run is until it ends. Ending the watching does not end
-// the run.
+// watch shows how far a run is until it ends, or nobody carries it out any more.
+// Ending the watching does not end the run.
 func watch(ctx context.Context, w io.Writer, s *store.Store, id int64) error {
 	bar := isTerminal(w)
-	fmt.Fprintln(w, "`gapless serve` carries this out; ending this command does not end it.")
+	fmt.Fprintln(w, "`gapless serve` carries this out; ending this command does not end it, `gapless backfill --cancel` does.")
 	for last := ""; ; {
 		run, err := s.Run(ctx, id)
 		if err != nil {
@@ -112,6 +131,13 @@ func watch(ctx context.Context, w io.Writer, s *store.Store, id int64) error {
 				return fmt.Errorf("the run ended as %s: %s", run.State, run.Note)
 			}
 			return nil
+		}
+		owned, err := s.OwnedSince(ctx)
+		if err != nil {
+			return err
+		}
+		if owned.IsZero() {
+			return errors.New("the backfill is noted, but no appliance runs on this store: start `gapless serve`, which carries it out")
 		}
 		if waitFor(ctx, 500*time.Millisecond) != nil {
 			fmt.Fprintln(w, "\nstill under way; `gapless backfill` with the same days shows it again")

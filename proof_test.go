@@ -68,6 +68,18 @@ func TestABackfillBringsInWhatWasPlacedBeforeGaplessBegan(t *testing.T) {
 	require.Contains(t, stderr, "--from must be earlier")
 	code, _, _ = w.try("backfill", "--from", "soon")
 	require.Equal(t, exitUsage, code)
+	code, _, stderr = w.try("backfill")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "--cancel")
+
+	code, _, stderr = w.try("backfill", "--from", "2016-01-01")
+	require.Equal(t, exitFailed, code, "nobody carries it out")
+	require.Contains(t, oneSentence(t, stderr), "start `gapless serve`")
+	require.Contains(t, w.gapless("backfill", "--cancel"), "is cancelled")
+	require.Contains(t, w.gapless("runs", "--kind", "backfill"), "stopped")
+	code, _, stderr = w.try("backfill", "--cancel")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, stderr, "no backfill of acme is under way")
 }
 
 // unknown is how many orders a backfill of the last days would bring in, as the API

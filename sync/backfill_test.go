@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -99,6 +100,28 @@ func TestABackfillClaimsNothingButItsWindow(t *testing.T) {
 	a.settle()
 	require.Empty(t, a.erp.Live(ref("acme", later.ID)))
 	require.Len(t, a.erp.Live(ref("acme", old.ID)), 1)
+}
+
+func TestABackfillThatIsCancelledEndsHereAndInShopify(t *testing.T) {
+	a := past(t, 20, shopifytest.Options{BulkTime: time.Hour})
+	run := a.backfill()
+	shop := a.engine.shops["acme"]
+	a.engine.backfillDue(t.Context(), shop)
+	begun, err := a.store.Run(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.NoError(t, a.engine.CancelBackfill(t.Context(), begun, "ann"))
+	var place backfillPlace
+	require.NoError(t, json.Unmarshal(begun.Data, &place))
+	operation, err := shop.Client.BulkOperation(t.Context(), place.Operation)
+	require.NoError(t, err)
+	require.Contains(t, []shopify.BulkStatus{shopify.BulkCanceling, shopify.BulkCanceled}, operation.Status)
+	a.pass(2 * time.Hour)
+	a.engine.backfillDue(t.Context(), shop)
+	ended, err := a.store.Run(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{store.RunStopped, "cancelled by ann"}, []string{ended.State, ended.Note})
+	require.ErrorIs(t, a.engine.CancelBackfill(t.Context(), begun, "ann"), store.ErrEnded)
+	require.Zero(t, a.refetch())
 }
 
 func TestABackfillThatWasKilledGoesOnWhereItWas(t *testing.T) {

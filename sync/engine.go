@@ -26,6 +26,7 @@ type ShopClient interface {
 	Shop(ctx context.Context) (shopify.Shop, error)
 	BulkOrders(ctx context.Context, w shopify.Window) (shopify.BulkOperation, error)
 	BulkOperation(ctx context.Context, id string) (shopify.BulkOperation, error)
+	BulkCancel(ctx context.Context, id string) error
 	ReadBulk(ctx context.Context, o shopify.BulkOperation, skip int, yield func(shopify.BulkOrder) error) error
 	Subscribe(ctx context.Context, uri string, topics []string) ([]shopify.SubscriptionChange, error)
 }
