@@ -123,3 +123,28 @@ func TestRunsAreListedNewestFirstByEachFilter(t *testing.T) {
 	_, err = s.Run(t.Context(), 99)
 	require.ErrorIs(t, err, ErrNotFound)
 }
+
+func TestTheComparisonsThatFailedSinceOneWasCompleteAreTold(t *testing.T) {
+	s := open(t)
+	ended := func(shop, kind, state, note string) Run {
+		t.Helper()
+		r := Run{Shop: shop, Kind: kind, From: noon, To: noon.Add(time.Hour)}
+		require.NoError(t, s.BeginRun(t.Context(), &r))
+		r.State, r.Note = state, note
+		require.NoError(t, s.SaveRun(t.Context(), &r))
+		return r
+	}
+	ended("acme", RunReconcile, RunFailed, "long ago")
+	ended("acme", RunDeep, RunDone, "")
+	ended("beta", RunReconcile, RunFailed, "another shop")
+	_, _, err := s.FailedComparisons(t.Context(), "acme")
+	require.ErrorIs(t, err, ErrNotFound)
+	first := ended("acme", RunReconcile, RunPartial, "first")
+	ended("acme", RunDay, RunDone, "")
+	ended("acme", RunDeep, RunFailed, "then")
+	last := ended("acme", RunReconcile, RunFailed, "last")
+	ended("acme", RunReconcile, RunStopped, "")
+	one, another, err := s.FailedComparisons(t.Context(), "acme")
+	require.NoError(t, err)
+	require.Equal(t, []int64{first.ID, last.ID}, []int64{one.ID, another.ID})
+}
