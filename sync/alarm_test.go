@@ -19,7 +19,7 @@ func TestPeopleHearOfComparisonsThatKeepFailingAndThatTheyWorkAgain(t *testing.T
 	meddled.list = func(time.Time, func(erp.Found) error) error { return errors.New("the list is broken") }
 	hours := func(n int) int {
 		for range n {
-			a.byClock() //nolint:errcheck // it fails while the list is broken
+			a.byClock()
 			require.NoError(t, a.engine.tellBlind(t.Context()))
 			require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
 			a.pass(time.Hour)
