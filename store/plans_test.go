@@ -138,6 +138,7 @@ func writeEverything(t *testing.T, s *Store) {
 	}
 	require.NoError(t, s.Ready(t.Context()))
 	writePeople(t, s)
+	require.NoError(t, s.ForgetCounts(t.Context(), noon))
 	s.Refuse(Refusal{})
 	s.tally.flush()
 }

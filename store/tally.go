@@ -140,6 +140,17 @@ func (t *tally) wrote(seen map[int64]time.Time) {
 	maps.DeleteFunc(t.seen, func(session int64, at time.Time) bool { return at.Equal(seen[session]) })
 }
 
+// ForgetCounts drops the counts of minutes, and those of hours that make a shop's
+// habit, from before a moment.
+func (s *Store) ForgetCounts(ctx context.Context, before time.Time) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error {
+		if err := t.exec(`DELETE FROM tallies WHERE minute < $1`, micros(before)); err != nil {
+			return err
+		}
+		return t.exec(`DELETE FROM habits WHERE shop IN (SELECT shop FROM shops) AND hour < $1`, micros(before))
+	})
+}
+
 // Refusals lists the newest refusals.
 func (s *Store) Refusals(ctx context.Context, limit int) ([]Refusal, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT id, at, shop, topic, remote, status, reason FROM refusals ORDER BY id DESC LIMIT $1`, limit)

@@ -44,3 +44,23 @@ func TestCountsAreKeptByTheMinuteAndThroughAStop(t *testing.T) {
 		require.Equal(t, want, st.Duplicates)
 	}
 }
+
+func TestOldCountsAreForgotten(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	hours := []time.Time{noon, noon.Add(time.Hour)}
+	require.NoError(t, s.InTimezone(t.Context(), "acme", "UTC"))
+	for _, hour := range hours {
+		clock.at = hour
+		s.Count("acme", CountDuplicate)
+		require.NoError(t, s.ApplyIntake(t.Context(), Intake{At: hour, Heard: map[Heard]int64{{"acme", hour}: 7}}))
+	}
+	s.tally.flush()
+	require.NoError(t, s.ForgetCounts(t.Context(), hours[1]))
+	n, err := s.Counted(t.Context(), CountDuplicate, noon)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	habit, err := s.Habit(t.Context(), "acme", hours)
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, 7}, habit)
+}

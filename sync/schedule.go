@@ -13,6 +13,10 @@ import (
 	"gapless/store"
 )
 
+// keepCounts is how long webhooks are kept counted by the minute and by the hour:
+// reports look back 60 days, and a habit is made of four weeks.
+const keepCounts = 90 * 24 * time.Hour
+
 // schedule starts what happens by the clock: subscriptions at start and every
 // hour, polls, and forgetting old bodies. stop waits for jobs under way.
 func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
@@ -48,6 +52,7 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 		e.logged("end the runs whose process is dead", e.store.StopRuns(ctx, false))
 		e.purge(ctx)
 	})
+	every(time.Hour, func() { e.logged("forget old counts", e.store.ForgetCounts(ctx, e.now().Add(-keepCounts))) })
 	if e.cfg.KeepBodies > 0 {
 		every(time.Hour, func() { e.logged("forget old bodies", e.forget(ctx)) })
 	}
