@@ -120,6 +120,17 @@ func (b *browser) keys(text string) {
 	}
 }
 
+// makeOwner becomes the first admin by the one-time link, and is logged in then.
+func (b *browser) makeOwner(secret, password string) {
+	b.Helper()
+	b.look("/setup/" + secret)
+	b.fill("#name", "owner")
+	b.fill("#password", password)
+	b.fill("#again", password)
+	b.enter()
+	b.sees(`location.pathname === "/" && document.readyState === "complete"`)
+}
+
 func (b *browser) enter() {
 	b.Helper()
 	b.do(chromedp.KeyEvent(kb.Enter))

@@ -142,12 +142,7 @@ func TestAPageWhoseLogInHasEndedOffersAnother(t *testing.T) {
 	secret, err := a.Store.SetupLink(t.Context())
 	require.NoError(t, err)
 	b.as(1280, "light")
-	b.look("/setup/" + secret)
-	b.fill("#name", "owner")
-	b.fill("#password", password)
-	b.fill("#again", password)
-	b.enter()
-	b.sees(`location.pathname === "/" && document.readyState === "complete"`)
+	b.makeOwner(secret, password)
 	b.look("/gaps?state=all")
 	b.sees(`document.getElementById("live").textContent === "Live"`)
 
