@@ -43,6 +43,6 @@ func (s *Store) TellBlind(ctx context.Context, shop string, at time.Time, letter
 		if err := post(t, letters, s.now()); err != nil {
 			return err
 		}
-		return t.exec(`INSERT INTO meta (key, value) VALUES ($1, CAST($2 AS TEXT)) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, "blind "+shop, micros(at))
+		return t.exec(keepNumber, "blind "+shop, micros(at))
 	})
 }

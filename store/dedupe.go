@@ -187,8 +187,7 @@ func (d *dedupe) fold(t *tx, most int) error {
 	if d.folded < len(d.folding) {
 		return nil
 	}
-	return t.exec(`INSERT INTO meta (key, value) VALUES ('folded', CAST($1 AS TEXT))
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, d.foldTo)
+	return t.exec(keepNumber, "folded", d.foldTo)
 }
 
 // foldAll folds everything, at a clean stop, so that the next start is quick.

@@ -3,7 +3,7 @@ package store
 import "context"
 
 // Ignored counts those of faults, which were noted before, that somebody has
-// ignored.
+// ignored. That they are not closed says by which index they are found.
 func (s *Store) Ignored(ctx context.Context, faults ...Fault) (n int64, err error) {
 	for _, f := range faults {
 		var ignored bool

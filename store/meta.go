@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
+// keepNumber keeps a number, or a moment, under a key of meta.
+const keepNumber = `INSERT INTO meta (key, value) VALUES ($1, CAST($2 AS TEXT)) ON CONFLICT (key) DO UPDATE SET value = excluded.value`
+
 // noteTime keeps a moment of the database as a whole, outside the writer: for
 // steps that are taken before it starts, or by a guest.
 func (s *Store) noteTime(ctx context.Context, key string, at time.Time) error {
-	_, err := s.control.ExecContext(ctx, `INSERT INTO meta (key, value) VALUES ($1, CAST($2 AS TEXT))
-		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, micros(at))
+	_, err := s.control.ExecContext(ctx, keepNumber, key, micros(at))
 	if err != nil {
 		return fmt.Errorf("note %s: %w", key, err)
 	}

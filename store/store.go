@@ -296,8 +296,7 @@ func (s *Store) wake(topics Topic) {
 // Ready says whether the store can take a write now: it makes one.
 func (s *Store) Ready(ctx context.Context) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
-		return t.exec(`INSERT INTO meta (key, value) VALUES ('ready', CAST($1 AS TEXT))
-			ON CONFLICT (key) DO UPDATE SET value = excluded.value`, micros(s.now()))
+		return t.exec(keepNumber, "ready", micros(s.now()))
 	})
 }
 

@@ -130,7 +130,7 @@ func (e *Engine) verifyGap(ctx context.Context, l *lane, g store.Gap) error {
 		return e.store.CheckedGap(ctx, g.ID, asked, "")
 	case v.kind == store.GapOrphan && g.Kind != store.GapOrphan:
 		return e.deletedSince(ctx, g, v)
-	case v.kind == store.GapOrphan: // nothing but a person can help
+	case v.kind == store.GapOrphan && g.State == store.GapHealing: // nothing but a person can help
 		return errors.Join(e.store.CheckedGap(ctx, g.ID, asked, v.detail), e.store.UnhealedGap(ctx, g.ID, v.detail))
 	case v.kind != "" || v.ask:
 		return e.store.CheckedGap(ctx, g.ID, asked, v.detail)

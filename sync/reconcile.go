@@ -118,7 +118,8 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 		r.until = earlier(r.until, state.PolledAt.Add(-shop.PollOverlap))
 	}
 	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
-	if pass.By == BySchedule || pass.Kind == store.RunDay {                            // who looks at an old day does not claim its orders
+	// Who looks at an old day does not claim its orders.
+	if pass.By == BySchedule || pass.Kind == store.RunDay {
 		r.began = state.BeganAt
 	}
 	if err := e.store.BeginRun(ctx, &r.run); err != nil {
