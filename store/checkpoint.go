@@ -10,9 +10,11 @@ import (
 )
 
 // walLimit is the size at which the WAL is moved into the database: large
-// enough that pages written often are moved once, small enough that a restart
-// replays it in a moment.
-const walLimit = 16 << 20
+// enough that pages written often are moved once, small enough that commits
+// hardly feel the disk being busy with it. With 16 MiB the slowest of a hundred
+// answers took half as long again, and with 256 MiB single ones a quarter of a
+// second (docs/benchmarks.md).
+const walLimit = 4 << 20
 
 // readersWait bounds how long the writer is held for the readers that still
 // read the WAL; while they do, it can't start from its beginning again.
