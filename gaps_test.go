@@ -35,7 +35,9 @@ func TestGapsAreIgnoredAndReplayed(t *testing.T) {
 
 	planned := w.gapless("replay", "--gap", "2", "--dry-run")
 	require.Regexp(t, `^#100\d \(acme-\d+\): send\n\n  PUT http`, planned)
-	require.Equal(t, "1 of 1 gaps are being mended\n", w.gapless("replay", "--gap", "2"))
+	require.Equal(t, planned, w.gapless("replay", "--gaps", "missing", "--shop", "acme", "--dry-run"), "gap 1 is ignored")
+	require.Equal(t, "0 of 0 gaps are being mended\n", w.gapless("replay", "--gaps", "stale"))
+	require.Equal(t, "1 of 1 gaps are being mended\n", w.gapless("replay", "--gaps", "all", "--gap", "2"))
 	w.eventually(w.noGaps)
 	var detail ui.GapDetail
 	require.NoError(t, json.Unmarshal([]byte(w.gapless("gaps", "2", "--json")), &detail))
@@ -54,6 +56,7 @@ func TestGapsAreIgnoredAndReplayed(t *testing.T) {
 		{2, "say why", []string{"gaps", "ignore", "1", "--reason", " "}},
 		{2, "--kind", []string{"gaps", "--kind", "lost"}},
 		{1, "no gap 99", []string{"replay", "--gap", "2", "--gap", "99"}},
+		{2, "--gaps", []string{"replay", "--gaps", "lost"}},
 	} {
 		code, _, stderr := w.try(c.args...)
 		require.Equal(t, c.code, code, c.args)

@@ -16,6 +16,7 @@ import (
 type replayCommand struct {
 	Order  []string `help:"Name or id of an order; several times for several." placeholder:"NAME-OR-ID"`
 	Gap    []int64  `help:"Id of a gap that is to be mended; several times for several." placeholder:"ID"`
+	Gaps   string   `help:"All gaps of this kind that are open or being mended; all: of every kind." enum:",all,missing,stale,mismatch,doubled,stuck,parked,orphan,subscription,silence" default:""`
 	State  string   `help:"All orders in this state." enum:",due,delivered,unknown,parked,excluded" default:""`
 	Shop   string   `help:"Only this shop." placeholder:"NAME"`
 	From   string   `help:"Only orders first seen from this day of their shop on." placeholder:"2026-11-22"`
@@ -27,8 +28,9 @@ type replayCommand struct {
 // Run asks for a replay, which the running appliance carries out, or shows
 // what it would come to.
 func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	if len(cmd.Order) == 0 && len(cmd.Gap) == 0 && cmd.State == "" {
-		return usageError{errors.New("say what to replay: --order NAME-OR-ID, --gap ID, or --state parked")}
+	wantsOrders, wantsGaps := len(cmd.Order) > 0 || cmd.State != "", len(cmd.Gap) > 0 || cmd.Gaps != ""
+	if !wantsOrders && !wantsGaps {
+		return usageError{errors.New("say what to replay: --order NAME-OR-ID, --gap ID, --gaps missing, or --state parked")}
 	}
 	a, err := p.guest(ctx, c)
 	if err != nil {
@@ -39,38 +41,51 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if err != nil {
 		return err
 	}
-	for _, id := range cmd.Gap {
-		if _, err := gapNamed(ctx, a.Store, id); err != nil {
-			return err
-		}
-	}
-	if cmd.DryRun {
-		return cmd.plan(ctx, p.Stdout, a, keys)
-	}
-	if err := cmd.replayGaps(ctx, p.Stdout, a); err != nil || len(cmd.Order) == 0 && cmd.State == "" {
-		return err
-	}
-	started, err := a.Engine.Replay(ctx, keys, byCommand)
+	gaps, err := cmd.findGaps(ctx, a.Store)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Stdout, "%d of %d orders are verified in their ERP and sent again where needed\n", started, len(keys))
+	if cmd.DryRun {
+		return cmd.plan(ctx, p.Stdout, a, keys, gaps)
+	}
+	if wantsGaps {
+		started, err := a.Engine.ReplayGaps(ctx, gaps, byCommand)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.Stdout, "%d of %d gaps are being mended\n", started, len(gaps))
+	}
+	if wantsOrders {
+		started, err := a.Engine.Replay(ctx, keys, byCommand)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(p.Stdout, "%d of %d orders are verified in their ERP and sent again where needed\n", started, len(keys))
+	}
 	return a.sayWhoCarriesOn(ctx, p.Stdout)
 }
 
-func (cmd replayCommand) replayGaps(ctx context.Context, w io.Writer, a *Appliance) error {
-	if len(cmd.Gap) == 0 {
-		return nil
+// findGaps returns the ids of the gaps that are asked for.
+func (cmd replayCommand) findGaps(ctx context.Context, db *store.Store) ([]int64, error) {
+	for _, id := range cmd.Gap {
+		if _, err := gapNamed(ctx, db, id); err != nil {
+			return nil, err
+		}
 	}
-	started, err := a.Engine.ReplayGaps(ctx, cmd.Gap, byCommand)
-	if err != nil {
-		return err
+	if cmd.Gaps == "" {
+		return cmd.Gap, nil
 	}
-	fmt.Fprintf(w, "%d of %d gaps are being mended\n", started, len(cmd.Gap))
-	if len(cmd.Order) > 0 || cmd.State != "" {
-		return nil // it is said at the end
+	filter := store.GapFilter{Shop: cmd.Shop, Kind: cmd.Gaps, State: store.Live}
+	if cmd.Gaps == "all" {
+		filter.Kind = ""
 	}
-	return a.sayWhoCarriesOn(ctx, w)
+	all, err := allGaps(ctx, db, filter)
+	ids := slices.Clone(cmd.Gap)
+	for _, g := range all {
+		ids = append(ids, g.ID)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), err
 }
 
 func (cmd replayCommand) find(ctx context.Context, a *Appliance) ([]store.OrderKey, error) {
@@ -147,7 +162,7 @@ func matching(ctx context.Context, s *store.Store, f store.OrderFilter, seen fun
 	}
 }
 
-func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, keys []store.OrderKey) error {
+func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, keys []store.OrderKey, gaps []int64) error {
 	plans := []ui.Plan{}
 	for _, k := range keys {
 		plan, err := actions{a}.Plan(ctx, k)
@@ -156,7 +171,7 @@ func (cmd replayCommand) plan(ctx context.Context, w io.Writer, a *Appliance, ke
 		}
 		plans = append(plans, plan)
 	}
-	for _, id := range cmd.Gap {
+	for _, id := range gaps {
 		plan, err := actions{a}.PlanGap(ctx, id)
 		if err != nil {
 			return err
