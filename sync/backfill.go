@@ -65,6 +65,9 @@ func (e *Engine) backfillDue(ctx context.Context, shop *Shop) time.Duration {
 		b.place = backfillPlace{} // from the start: what is known is passed over
 	}
 	wait, err := b.step(ctx)
+	if errors.Is(err, store.ErrEnded) { // somebody cancelled it
+		return time.Second
+	}
 	if err != nil && ctx.Err() == nil {
 		e.log.Warn("a backfill could not go on; it is tried again", "shop", shop.Name, "run", b.run.ID, "err", err)
 		b.run.Note = err.Error()

@@ -124,6 +124,36 @@ func TestABackfillThatIsCancelledEndsHereAndInShopify(t *testing.T) {
 	require.Zero(t, a.refetch())
 }
 
+// interrupted is a shop that lets something happen while it is asked for a bulk operation.
+type interrupted struct {
+	ShopClient
+	meanwhile func()
+}
+
+func (m interrupted) BulkOperation(ctx context.Context, id string) (shopify.BulkOperation, error) {
+	o, err := m.ShopClient.BulkOperation(ctx, id)
+	m.meanwhile()
+	return o, err
+}
+
+func TestABackfillThatIsCancelledWhileItIsCarriedOnIsNoFailure(t *testing.T) {
+	a := past(t, 20, shopifytest.Options{BulkTime: time.Hour})
+	run := a.backfill()
+	shop := a.engine.shops["acme"]
+	a.engine.backfillDue(t.Context(), shop)
+	begun, err := a.store.Run(t.Context(), run.ID)
+	require.NoError(t, err)
+	shop.Client = interrupted{a.clients["acme"], func() {
+		shop.Client = a.clients["acme"]
+		require.NoError(t, a.engine.CancelBackfill(t.Context(), begun, "ann"))
+	}}
+	a.pass(time.Minute)
+	require.Equal(t, time.Second, a.engine.backfillDue(t.Context(), shop), "no wait as after a failure")
+	ended, err := a.store.Run(t.Context(), run.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{store.RunStopped, "cancelled by ann"}, []string{ended.State, ended.Note})
+}
+
 func TestABackfillThatWasKilledGoesOnWhereItWas(t *testing.T) {
 	a := past(t, 260, shopifytest.Options{})
 	run := a.backfill()
