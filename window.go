@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	ordersync "gapless/sync"
+	"gapless/sync/report"
 )
 
 // window is a span of time, as somebody names it: since, or from and to.
@@ -66,7 +66,7 @@ func (w window) back() (time.Duration, error) {
 func moment(text string, zone *time.Location) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		at, _, err = ordersync.DayBounds(text, zone)
+		at, _, err = report.DayBounds(text, zone)
 	}
 	if err != nil {
 		return at, fmt.Errorf("%q is no moment; write it like 2026-11-22 or 2026-11-22T09:30:00+01:00", text)

@@ -78,16 +78,15 @@ func scanReport(scan func(...any) error) (Report, error) {
 }
 
 // ReportDays tells of each day from one to another, both included, that has a
-// report whether it is balanced.
-func (s *Store) ReportDays(ctx context.Context, shop, from, to string) (map[string]bool, error) {
-	days := map[string]bool{}
+// report how it stands. The content is left out.
+func (s *Store) ReportDays(ctx context.Context, shop, from, to string) (map[string]Report, error) {
+	days := map[string]Report{}
 	err := s.each(ctx, func(scan func(...any) error) error {
-		var day string
-		var balanced bool
-		err := scan(&day, &balanced)
-		days[day] = balanced // the newest revision comes last
+		r := Report{Shop: shop}
+		err := scan(&r.Day, &r.Revision, &r.Balanced, &r.Partial)
+		days[r.Day] = r // the newest revision comes last
 		return err
-	}, `SELECT day, balanced FROM reports WHERE shop = $1 AND day >= $2 AND day <= $3 ORDER BY day, revision`, shop, from, to)
+	}, `SELECT day, revision, balanced, partial FROM reports WHERE shop = $1 AND day >= $2 AND day <= $3 ORDER BY day, revision`, shop, from, to)
 	return days, err
 }
 

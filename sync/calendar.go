@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"gapless/sync/report"
 )
 
-// Here are the days of a shop's own calendar. Dates are counted in UTC, where
-// each has 24 hours; only their borders are moments of the shop's zone.
+// Here are the days of a shop's own calendar; report.DayBounds says what a day is.
 
 // Yesterday is the day of a shop's own calendar that ended last.
 func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err error) {
@@ -15,7 +16,7 @@ func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err er
 	if err != nil {
 		return "", err
 	}
-	return date(e.now().In(zone)).AddDate(0, 0, -1).Format(time.DateOnly), nil
+	return report.DateOf(e.now().In(zone)).AddDate(0, 0, -1).Format(time.DateOnly), nil
 }
 
 // Midnight is when a day of a shop's own calendar begins.
@@ -24,7 +25,7 @@ func (e *Engine) Midnight(ctx context.Context, shop, day string) (time.Time, err
 	if err != nil {
 		return time.Time{}, err
 	}
-	from, _, err := DayBounds(day, zone)
+	from, _, err := report.DayBounds(day, zone)
 	return from, err
 }
 
@@ -56,39 +57,7 @@ func (e *Engine) Zone(ctx context.Context, name string) (*time.Location, error) 
 // dayOf is a shop's time zone, and when one of its days begins and ends.
 func (e *Engine) dayOf(ctx context.Context, shop, day string) (zone *time.Location, from, to time.Time, err error) {
 	if zone, err = e.Zone(ctx, shop); err == nil {
-		from, to, err = DayBounds(day, zone)
+		from, to, err = report.DayBounds(day, zone)
 	}
 	return zone, from, to, err
-}
-
-// DayBounds are when a day of a zone's calendar begins and ends; each day begins
-// where the one before it ends. Days with a change of the clock have 23 or 25
-// hours, and one that the zone skipped has none.
-func DayBounds(day string, zone *time.Location) (from, to time.Time, err error) {
-	d, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		return from, to, fmt.Errorf("%q is not a day; write it like 2026-11-22", day)
-	}
-	return shows(d, zone), shows(d.AddDate(0, 0, 1), zone), nil
-}
-
-// date is the date of a moment, by the clock it is told in.
-func date(local time.Time) time.Time {
-	y, m, d := local.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-}
-
-// shows is the first moment at which the clocks of a zone show a date and time,
-// which is told as if it were UTC, or a later one: the clock may jump over it.
-func shows(wall time.Time, zone *time.Location) time.Time {
-	const farthest = 48 * time.Hour // no clock is that far from UTC
-	for at := wall.Add(-farthest).In(zone); ; {
-		_, offset := at.Zone()
-		_, until := at.ZoneBounds()
-		first := later(at, wall.Add(-time.Duration(offset)*time.Second))
-		if until.IsZero() || first.Before(until) {
-			return first.UTC()
-		}
-		at = until
-	}
 }

@@ -65,7 +65,7 @@ func (e *Engine) daysOwed(ctx context.Context, shop *Shop) ([]owed, error) {
 	if err != nil {
 		return nil, err
 	}
-	today := date(e.now().In(zone))
+	today := report.DateOf(e.now().In(zone))
 	days, err := e.store.PartialReports(ctx, shop.Name, today.AddDate(0, 0, -partialBack).Format(time.DateOnly))
 	if err != nil {
 		return nil, err
@@ -90,11 +90,11 @@ func (e *Engine) daysOwed(ctx context.Context, shop *Shop) ([]owed, error) {
 
 func (e *Engine) owes(ctx context.Context, shop *Shop, day string, zone *time.Location) (o owed, is bool, err error) {
 	o = owed{shop: shop.Name, day: day, zone: zone}
-	if o.from, o.to, err = DayBounds(day, zone); err != nil || !o.from.Before(o.to) {
+	if o.from, o.to, err = report.DayBounds(day, zone); err != nil || !o.from.Before(o.to) {
 		return o, false, err // the zone skipped this day
 	}
 	// What Shopify's search does not show yet can't be compared.
-	o.due = later(shows(date(o.from.In(zone)).AddDate(0, 0, 1).Add(e.cfg.Report.At), zone), o.to.Add(shop.PollOverlap))
+	o.due = later(report.Shows(report.DateOf(o.from.In(zone)).AddDate(0, 0, 1).Add(e.cfg.Report.At), zone), o.to.Add(shop.PollOverlap))
 	if now := e.now(); now.Before(o.due) || now.Before(e.unchecked[o.key()].next) {
 		return o, false, nil
 	}

@@ -16,7 +16,7 @@ import (
 // killedAt leaves a comparison of a day under way, as a command does that is killed.
 func (a *appliance) killedAt(day string) {
 	a.Helper()
-	from, to, err := DayBounds(day, time.UTC)
+	from, to, err := report.DayBounds(day, time.UTC)
 	require.NoError(a, err)
 	guest, err := store.Open(a.Context(), store.Options{Path: a.path, Guest: true, Now: a.clock.Now})
 	require.NoError(a, err)

@@ -114,8 +114,7 @@ func (c clock) version(v string) string {
 
 // midnight begins the shop's present day.
 func (c clock) midnight() time.Time {
-	local := c.now.In(c.zone)
-	return time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, c.zone)
+	return report.Shows(report.DateOf(c.now.In(c.zone)), c.zone).In(c.zone)
 }
 
 // age is "3 min ago", or "in 3 min".

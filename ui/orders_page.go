@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gapless/store"
+	"gapless/sync/report"
 )
 
 // moving is the state of a filter for orders on their way to the ERP.
@@ -134,9 +135,11 @@ func (v *visit) dayChosen() (d placed, err error) {
 		return placed{}, nil
 	}
 	shop, err := v.Store.Shop(v.Context(), d.shop)
+	if err != nil {
+		return placed{}, err
+	}
 	c := v.clock(shop)
-	d.from = time.Date(date.Year(), date.Month(), date.Day(), 0, 0, 0, 0, c.zone)
-	d.to = time.Date(date.Year(), date.Month(), date.Day()+1, 0, 0, 0, 0, c.zone)
+	d.from, d.to, err = report.DayBounds(date.Format(time.DateOnly), c.zone)
 	d.Text = date.Format("2 January 2006")
 	if d.from.Equal(c.midnight()) {
 		d.Text = "today"

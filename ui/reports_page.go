@@ -71,7 +71,7 @@ func reportsPage(v *visit) (view, error) {
 	return view{template: "reports", title: "Reports", body: body}, nil
 }
 
-func monthOf(first, today time.Time, shop string, known map[string]bool) month {
+func monthOf(first, today time.Time, shop string, known map[string]store.Report) month {
 	m := month{Name: first.Format("January 2006")}
 	for _, w := range []string{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"} {
 		m.Days = append(m.Days, day{Weekday: w, IsHeading: true})
@@ -82,14 +82,24 @@ func monthOf(first, today time.Time, shop string, known map[string]bool) month {
 	for at := first; at.Month() == first.Month(); at = at.AddDate(0, 0, 1) {
 		text := at.Format(time.DateOnly)
 		d := day{Number: at.Day(), Path: "/reports/" + text + "?shop=" + url.QueryEscape(shop), Upcoming: text > today.Format(time.DateOnly), Label: at.Format("2 January") + ": no report"}
-		if balanced, there := known[text]; there && balanced {
-			d.Tone, d.Text, d.Label = "good", "balanced", at.Format("2 January")+": balanced"
-		} else if there {
-			d.Tone, d.Text, d.Label = "bad", "not balanced", at.Format("2 January")+": not balanced"
+		if r, there := known[text]; there {
+			d.Tone, d.Text = dayTone(r)
+			d.Label = at.Format("2 January") + ": " + d.Text
 		}
 		m.Days = append(m.Days, d)
 	}
 	return m
+}
+
+// dayTone is how a day with a report looks in the calendar, in a word or two.
+func dayTone(r store.Report) (tone, text string) {
+	switch {
+	case r.Balanced:
+		return "good", "balanced"
+	case r.Partial:
+		return "unsure", "not checked"
+	}
+	return "bad", "not balanced"
 }
 
 type reportView struct {
