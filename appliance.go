@@ -253,7 +253,7 @@ func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
 	}
 	for _, s := range a.Config.Shops {
 		c.Shops = append(c.Shops, ordersync.Shop{
-			Name: s.Name, Domain: s.Domain, ERP: s.ERP, Client: a.Clients[s.Name], Webhooks: s.Webhooks != "off",
+			Name: s.Name, Domain: s.Domain, ERP: s.ERP, Client: a.Clients[s.Name], APIVersion: s.APIVersion, Webhooks: s.Webhooks != "off",
 			Poll: ordersync.PollPace{Active: s.Poll.Active, Idle: s.Poll.Idle, Grace: s.Poll.Grace}, PollOverlap: s.Poll.Overlap,
 			Reconcile: ordersync.ReconcileConfig{
 				Every: s.Reconcile.Every, Window: s.Reconcile.Window, Settle: s.Reconcile.Settle, Stuck: s.Reconcile.Stuck, Tolerance: s.Reconcile.Tolerance.Decimal,

@@ -171,7 +171,7 @@ func (a *appliance) openShop(name string, o shopifytest.Options, log *slog.Logge
 	})
 	require.NoError(a, err)
 	a.shops[name], a.clients[name] = shop, client
-	a.config.Shops = append(a.config.Shops, Shop{Name: name, ERP: "books", Client: client, Domain: o.Domain, Webhooks: true, PollOverlap: 10 * time.Minute,
+	a.config.Shops = append(a.config.Shops, Shop{Name: name, ERP: "books", Client: client, APIVersion: "2026-10", Domain: o.Domain, Webhooks: true, PollOverlap: 10 * time.Minute,
 		Reconcile: ReconcileConfig{Window: 24 * time.Hour, Settle: 2 * time.Minute, Stuck: 15 * time.Minute}})
 }
 

@@ -29,6 +29,7 @@ type ShopClient interface {
 	BulkCancel(ctx context.Context, id string) error
 	ReadBulk(ctx context.Context, o shopify.BulkOperation, skip int, yield func(shopify.BulkOrder) error) error
 	Subscribe(ctx context.Context, uri string, topics []string) ([]shopify.SubscriptionChange, error)
+	SeenVersion() string
 }
 
 // Shop is one Shopify shop.
@@ -37,6 +38,8 @@ type Shop struct {
 	ERP    string // the ERP that gets its orders
 	Client ShopClient
 	Domain string // acme.myshopify.com
+	// APIVersion is what Client asks for, such as 2026-10.
+	APIVersion string
 	// Webhooks says whether Shopify can reach us; without, polling is all there is.
 	Webhooks    bool
 	Poll        PollPace

@@ -19,19 +19,28 @@ type PollPace struct {
 }
 
 // poller polls one shop: by its pace, and at once where a sign says that
-// something may be amiss.
+// something may be amiss. What a sign hints at may not be in Shopify's index yet,
+// so the pace begins anew with it: soon, then less and less often.
 type poller struct {
 	*Engine
-	shop *Shop
-	pace time.Duration
-	next time.Time
+	shop   *Shop
+	pace   time.Duration
+	next   time.Time
+	failed bool // the last poll; then no sign brings the next one forward
 }
 
 // step polls if it is time to, and says how long it is until then.
 func (p *poller) step(ctx context.Context) time.Duration {
 	signs := p.signs[p.shop.Name]
+	wait := p.next.Sub(p.now())
+	if p.failed && wait > 0 {
+		return wait
+	}
 	foundBy := signs.due(p.now())
-	if wait := p.next.Sub(p.now()); foundBy == "" && wait > 0 {
+	switch {
+	case foundBy != "":
+		p.pace = 0
+	case wait > 0:
 		return wait
 	}
 	result, err := p.poll(ctx, p.shop.Name, cmp.Or(foundBy, store.RunPoll))
@@ -42,6 +51,9 @@ func (p *poller) step(ctx context.Context) time.Duration {
 		return 0
 	}
 	p.logged("poll", err)
+	if p.failed = err != nil; p.failed {
+		signs.again(foundBy)
+	}
 	p.pace = p.shop.nextPace(p.pace, result, err, signs.troubled(p.now()))
 	p.next = p.now().Add(p.pace)
 	signs.keepPace(p.pace)

@@ -162,9 +162,9 @@ func (e *Engine) learnShop(ctx context.Context, shop *Shop) error {
 }
 
 // Subscribe makes sure that the shop sends us every topic we need, and keeps a
-// record of what it had to mend. A subscription that was there before and is
-// gone is a gap, which is healed by making it anew and polling all that may have
-// been lost meanwhile.
+// record of what it had to mend. A subscription that was whole before, and is
+// gone or changed, is a gap, which is healed by setting it right and polling all
+// that may have been lost meanwhile.
 func (e *Engine) Subscribe(ctx context.Context, name string) error {
 	before, err := e.store.Shop(ctx, name)
 	if err != nil {
@@ -203,12 +203,19 @@ func (e *Engine) unsubscribed(ctx context.Context, name string, before store.Sho
 	}
 	var lost []store.Fault
 	for _, c := range changes {
-		if c.Action == "created" {
-			lost = append(lost, store.Fault{Gap: store.Gap{
-				Shop: name, ERP: e.shops[name].ERP, Kind: store.GapSubscription, Subject: c.Topic, About: version(e.now()), Cause: CauseRemoved,
-				Detail: "the webhook subscription " + c.Topic + " was gone", FoundBy: foundBySchedule, Since: before.SubscribedAt,
-			}})
+		g := store.Gap{
+			Shop: name, ERP: e.shops[name].ERP, Kind: store.GapSubscription, Subject: c.Topic, About: version(e.now()),
+			FoundBy: foundBySchedule, Since: before.SubscribedAt,
 		}
+		switch c.Action {
+		case "created":
+			g.Cause, g.Detail = CauseRemoved, "the webhook subscription "+c.Topic+" was gone"
+		case "updated":
+			g.Cause, g.Detail = CauseChanged, "the webhook subscription "+c.Topic+" was not as it must be: "+c.Reason
+		default: // one that was there twice lost nothing
+			continue
+		}
+		lost = append(lost, store.Fault{Gap: g})
 	}
 	if len(lost) == 0 {
 		return nil
@@ -230,7 +237,7 @@ func (e *Engine) resubscribed(ctx context.Context, name string) error {
 		return err
 	}
 	for _, g := range gaps {
-		if err := e.store.CloseGap(ctx, g, "it was made anew, and all changes since are polled"); err != nil {
+		if err := e.store.CloseGap(ctx, g, "it is as it must be again, and all changes since are polled"); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -20,6 +21,7 @@ type signs struct {
 	trouble time.Time           // until when webhooks are under suspicion
 	now     string              // a look that is due at once: what for
 	pace    time.Duration       // between polls, at present; 0: before the first
+	version string              // the API version of Shopify's answers that was looked into last
 }
 
 // mostHoles bounds the numbers that are waited for. A shop that skips more at
@@ -52,14 +54,15 @@ func (s *signs) heard(number int64, now time.Time) {
 	s.highest = number
 }
 
-// due says whether a look is due now, and what found that out.
+// due says whether a look is due now, and what found that out. It is told once:
+// who fails to look says so with again.
 func (s *signs) due(now time.Time) (foundBy string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	foundBy, s.now = s.now, ""
 	for n, until := range s.holes {
 		if !until.After(now) {
-			delete(s.holes, n) // one look is enough: the number may belong to nothing
+			delete(s.holes, n) // the number may belong to nothing
 			foundBy = foundByNumbers
 		}
 	}
@@ -71,6 +74,13 @@ func (s *signs) suspect(now time.Time, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trouble, s.now = now.Add(suspicion), why
+}
+
+// again has a look that could not be made be due still.
+func (s *signs) again(foundBy string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = cmp.Or(s.now, foundBy)
 }
 
 func (s *signs) troubled(now time.Time) bool {
@@ -107,10 +117,23 @@ func (e *Engine) watchSigns(ctx context.Context, shop *Shop) error {
 	if !shop.Webhooks {
 		return nil
 	}
+	signs.answered(shop.Client.SeenVersion(), shop.APIVersion, e.now())
 	if err := e.listenForSilence(ctx, shop, signs); err != nil {
 		return err
 	}
 	return e.countRefusals(ctx, signs)
+}
+
+// answered suspects webhooks once Shopify answers with another API version than
+// was asked for: what it sends may have changed too.
+func (s *signs) answered(version, asked string, now time.Time) {
+	s.mu.Lock()
+	changed := version != s.version
+	s.version = version
+	s.mu.Unlock()
+	if changed && version != "" && version != asked {
+		s.suspect(now, foundBySchedule)
+	}
 }
 
 // countRefusals suspects webhooks where many requests were turned away: the
@@ -126,11 +149,12 @@ func (e *Engine) countRefusals(ctx context.Context, signs *signs) error {
 
 // listenForSilence compares the webhooks of the hour with what is usual for it:
 // the same hour of the last four weeks. A shop that is quieter than half of it
-// is polled; if that finds something lost, the silence is a gap of its own.
+// is polled; if that finds something lost, the silence is a gap of its own. What
+// came while Gapless was not there to hear it is no silence of Shopify's.
 func (e *Engine) listenForSilence(ctx context.Context, shop *Shop, signs *signs) error {
 	const weeks, least = 4, 8 // fewer webhooks an hour make no habit
 	now := e.now()
-	into := now.Sub(now.Truncate(time.Hour))
+	into := now.Sub(later(now.Truncate(time.Hour), e.started))
 	if into < 10*time.Minute {
 		return nil
 	}

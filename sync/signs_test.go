@@ -3,6 +3,7 @@ package ordersync
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -46,6 +47,40 @@ func TestAHoleInTheNumbersLeadsToOneLookAfterTheGrace(t *testing.T) {
 			require.Equal(t, c.looks, looks)
 		})
 	}
+}
+
+func TestALookThatASignAskedForIsMadeAgainOnceShopifyAnswers(t *testing.T) {
+	a := build(t, setup{})
+	a.gracious(15*time.Second, 10*time.Minute)
+	a.place()
+	p := a.poller()
+	p.step(t.Context())
+	p.next = a.Now().Add(time.Hour)
+	lost := a.unheard()
+	a.pass(time.Second)
+	a.place()
+	a.pass(15 * time.Second)
+	a.shop.Break(4, shopifytest.Outage{Status: http.StatusBadGateway})
+	require.Equal(t, 10*time.Second, p.step(t.Context()))
+	asked := a.cursor().PolledAt
+	a.pass(9 * time.Second)
+	require.Equal(t, time.Second, p.step(t.Context()), "a sign does not hurry a shop that fails")
+	require.Equal(t, asked, a.cursor().PolledAt)
+	a.pass(time.Second)
+	p.step(t.Context())
+	require.Equal(t, foundByNumbers, a.gap(lost).FoundBy)
+}
+
+func TestAfterASignTheShopIsLookedAtSoonAgainThenLessAndLessOften(t *testing.T) {
+	a := build(t, setup{})
+	a.gracious(15*time.Second, 10*time.Minute)
+	p := a.poller()
+	p.pace, p.next = 10*time.Minute, a.Now().Add(10*time.Minute)
+	signs := a.engine.signs["acme"]
+	signs.heard(1001, a.Now())
+	signs.heard(1003, a.Now())
+	at := a.polls(p, 100*time.Second, func(int) {})
+	require.Equal(t, []int{15, 25, 45, 85}, at[1:], "the number may belong to nothing, or to an order that Shopify can't find yet")
 }
 
 func TestTheNumbersThatAreWaitedForAreBounded(t *testing.T) {
@@ -244,6 +279,40 @@ func TestAShopThatFallsSilentIsPolled(t *testing.T) {
 			require.Empty(t, a.listen(), "it is told once")
 		})
 	}
+}
+
+func TestWhatCameWhileGaplessWasNotThereIsNoSilence(t *testing.T) {
+	a := build(t, setup{})
+	a.habit(60)
+	a.heardNow(12)
+	a.engine.started = a.Now().Add(20 * time.Minute)
+	a.pass(40 * time.Minute)
+	require.Empty(t, a.listen(), "of some twenty that were to come since, twelve came")
+	a.pass(10 * time.Minute)
+	require.Equal(t, store.GapSilence, a.listen())
+}
+
+// newer is a shop that answers with another API version from some time on.
+type newer struct {
+	ShopClient
+	version string
+}
+
+func (n *newer) SeenVersion() string { return n.version }
+
+func TestAnotherAPIVersionHasTheShopPolled(t *testing.T) {
+	a := build(t, setup{})
+	shop, signs := a.engine.shops["acme"], a.engine.signs["acme"]
+	answers := &newer{ShopClient: a.clients["acme"]}
+	shop.Client = answers
+	for _, step := range []struct{ version, want string }{
+		{"", ""}, {"2026-10", ""}, {"2027-01", foundBySchedule}, {"2027-01", ""}, {"2026-10", ""}, {"2027-04", foundBySchedule},
+	} {
+		answers.version = step.version
+		require.NoError(t, a.engine.watchSigns(t.Context(), shop))
+		require.Equal(t, step.want, signs.due(a.Now()), step.version)
+	}
+	require.True(t, signs.troubled(a.Now()))
 }
 
 func (a *appliance) silence() (gaps []store.Gap) {

@@ -57,6 +57,30 @@ func TestASubscriptionThatIsGoneIsAGapIsMadeAnewAndAllSinceIsPolled(t *testing.T
 	a.judge()
 }
 
+func TestASubscriptionThatSomebodyChangedIsAGapAndAllSinceIsPolled(t *testing.T) {
+	a := build(t, setup{})
+	a.gracious(15*time.Second, 0)
+	whole := a.cursor().SubscribedAt
+	k := a.place()
+	a.poll()
+	a.deafen("orders/updated")
+	a.shop.Subscribe(shopifytest.Subscription{Topic: "orders/updated", URI: a.door.URL, Filter: "id:1"})
+	a.pass(time.Hour)
+	a.change(k, shopifytest.DoTag)
+	require.NoError(t, a.engine.Subscribe(t.Context(), "acme"))
+
+	gaps := a.subscriptionGaps()
+	require.Len(t, gaps, 1)
+	require.Equal(t, []any{store.GapClosed, CauseChanged, whole, "orders/updated"}, []any{gaps[0].State, gaps[0].Cause, gaps[0].Since, gaps[0].Subject})
+	require.Contains(t, gaps[0].Detail, "it had a filter")
+	require.Equal(t, whole, a.cursor().PollCursor)
+	a.pass(time.Minute)
+	a.poller().step(t.Context())
+	require.Equal(t, store.GapStale, a.gap(k).Kind)
+	a.settle()
+	a.judge()
+}
+
 // Gapless may die between making a subscription anew and closing its gap.
 func TestASubscriptionGapClosesWhereTheSubscriptionIsThereAgain(t *testing.T) {
 	for name, again := range map[string]func(*appliance, int64) error{

@@ -39,6 +39,7 @@ const (
 	CauseDeleted      = "deleted_in_shopify"
 	CauseNotOurs      = "unknown_to_shopify"
 	CauseRemoved      = "subscription_removed"
+	CauseChanged      = "subscription_changed"
 	CauseQuiet        = "webhooks_fell_silent"
 )
 

@@ -64,6 +64,7 @@ var causes = map[string]string{
 	"deleted_in_shopify":   "it was deleted in Shopify",
 	"unknown_to_shopify":   "Shopify does not know it",
 	"subscription_removed": "the setting by which Shopify sends its messages was removed there",
+	"subscription_changed": "the setting by which Shopify sends its messages was not as it must be",
 	"webhooks_fell_silent": "Shopify sent fewer messages than usual, and changes were lost",
 }
 
