@@ -172,6 +172,7 @@ func (c *Client) sawVersion(version string) {
 
 // Shop is what Gapless needs to know of a shop.
 type Shop struct {
+	ID       string // gid://shopify/Shop/1; it never changes
 	Name     string
 	Domain   string   // acme.myshopify.com
 	Currency string   // ISO 4217
@@ -187,6 +188,7 @@ func (c *Client) Shop(ctx context.Context) (Shop, error) {
 	}
 	shop := n.object("shop")
 	out := Shop{
+		ID:       shop.text("id"),
 		Name:     shop.text("name"),
 		Domain:   shop.text("myshopifyDomain"),
 		Currency: shop.text("currencyCode"),

@@ -127,7 +127,7 @@ func writeEverything(t *testing.T, s *Store) {
 	failed.State = RunFailed
 	require.NoError(t, s.SaveRun(t.Context(), &failed))
 	report(t, s, "2026-11-22", `{}`)
-	require.NoError(t, s.InTimezone(t.Context(), "acme", "UTC"))
+	require.NoError(t, s.LearnShop(t.Context(), Shop{Name: "acme", Timezone: "UTC"}))
 	require.NoError(t, s.Complete(t.Context(), "acme", noon, noon.Add(time.Hour)))
 	require.NoError(t, s.NumbersSeen(t.Context(), "acme", 1))
 	require.NoError(t, s.Began(t.Context(), "acme", noon, noon))

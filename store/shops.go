@@ -17,6 +17,8 @@ type Shop struct {
 	PollCursor     time.Time // the newest change that a poll has seen, by Shopify's clock
 	PolledAt       time.Time
 	PollError      string
+	ShopifyID      string    // gid://shopify/Shop/1; empty: not told yet
+	Domain         string    // under which ShopifyID was told
 	Timezone       string    // IANA; empty: not told yet
 	BeganAt        time.Time // orders placed before it are not looked for
 	// Changes from CompleteFrom to CompleteThrough were compared on all three
@@ -44,8 +46,8 @@ func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 	shop := Shop{Name: name}
 	var uninstalled, subscribed, cursor, polled, began, from, through int64
 	err := s.readers.QueryRowContext(ctx, `SELECT uninstalled_at, subscribed_at, subscribe_error, poll_cursor, polled_at, poll_error,
-			timezone, began_at, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
-		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.Timezone, &began, &from, &through, &shop.NumberSeen)
+			shopify_id, domain, timezone, began_at, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
+		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.ShopifyID, &shop.Domain, &shop.Timezone, &began, &from, &through, &shop.NumberSeen)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop, nil
 	}
@@ -111,13 +113,14 @@ func (s *Store) Polled(ctx context.Context, shop string, from, to time.Time, fai
 	})
 }
 
-// InTimezone notes the time zone of a shop, by which its days end.
-func (s *Store) InTimezone(ctx context.Context, shop, zone string) error {
+// LearnShop notes what Shopify says of a shop: its ShopifyID, the Domain it was
+// asked under, and its Timezone, by which its days end.
+func (s *Store) LearnShop(ctx context.Context, shop Shop) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
-		if err := shopRow(t, shop); err != nil {
+		if err := shopRow(t, shop.Name); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE shops SET timezone = $1 WHERE shop = $2`, zone, shop)
+		return t.exec(`UPDATE shops SET shopify_id = $1, domain = $2, timezone = $3 WHERE shop = $4`, shop.ShopifyID, shop.Domain, shop.Timezone, shop.Name)
 	})
 }
 

@@ -48,10 +48,12 @@ func TestAShopIsNothingUntilSomethingIsKnownOfIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Shop{Name: "acme"}, shop)
 
-	require.NoError(t, s.InTimezone(t.Context(), "acme", "Europe/Berlin"))
+	told := Shop{Name: "acme", ShopifyID: "gid://shopify/Shop/1", Domain: "acme.myshopify.com", Timezone: "Europe/Berlin"}
+	require.NoError(t, s.LearnShop(t.Context(), told))
 	require.NoError(t, s.Began(t.Context(), "acme", hour(5), hour(5)))
 	require.NoError(t, s.NumbersSeen(t.Context(), "acme", 1005))
-	want := Shop{Name: "acme", Timezone: "Europe/Berlin", BeganAt: hour(5), NumberSeen: 1005}
+	want := told
+	want.BeganAt, want.NumberSeen = hour(5), 1005
 	shop, err = s.Shop(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, want, shop)

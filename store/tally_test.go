@@ -49,7 +49,7 @@ func TestOldCountsAreForgotten(t *testing.T) {
 	clock := &clock{noon}
 	s := open(t, func(o *Options) { o.Now = clock.now })
 	hours := []time.Time{noon, noon.Add(time.Hour)}
-	require.NoError(t, s.InTimezone(t.Context(), "acme", "UTC"))
+	require.NoError(t, s.LearnShop(t.Context(), Shop{Name: "acme", Timezone: "UTC"}))
 	for _, hour := range hours {
 		clock.at = hour
 		s.Count("acme", CountDuplicate)

@@ -160,7 +160,7 @@ func (a *appliance) openERP(s setup) {
 }
 
 func (a *appliance) openShop(name string, o shopifytest.Options, log *slog.Logger) {
-	o.Domain = name + ".myshopify.com"
+	o.Domain, o.ID = name+".myshopify.com", int64(len(a.shops)+1)
 	shop := shopifytest.New(o)
 	server := httptest.NewServer(shop)
 	a.Cleanup(server.Close)

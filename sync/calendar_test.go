@@ -21,7 +21,7 @@ func zoneNamed(t testing.TB, name string) *time.Location {
 func TestReportsFollowTheClockOfAShopWhoseDaysBeginAtOne(t *testing.T) {
 	santiago := zoneNamed(t, "America/Santiago")
 	a := build(t, setup{shop: shopifytest.Options{Zone: santiago}})
-	require.NoError(t, a.store.InTimezone(t.Context(), "acme", santiago.String()))
+	require.NoError(t, a.store.LearnShop(t.Context(), store.Shop{Name: "acme", Timezone: santiago.String()}))
 	a.reconfigure(func(c *Config) { c.Report.At = 7 * time.Hour })
 	a.moveTo(time.Date(2027, 9, 4, 12, 0, 0, 0, santiago))
 	a.engine.started = a.Now()

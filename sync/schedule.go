@@ -149,18 +149,6 @@ func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
 	return err == nil && (len(tried) == 0 || e.now().Sub(tried[0].StartedAt) >= again), err
 }
 
-// learnShop asks the shop for its time zone, by which its days end.
-func (e *Engine) learnShop(ctx context.Context, shop *Shop) error {
-	told, err := shop.Client.Shop(ctx)
-	if err != nil {
-		return fmt.Errorf("ask %s for its time zone: %w", shop.Name, err)
-	}
-	if _, err := time.LoadLocation(told.Timezone); err != nil {
-		return fmt.Errorf("the time zone of %s: %w", shop.Name, err)
-	}
-	return e.store.InTimezone(ctx, shop.Name, told.Timezone)
-}
-
 // Subscribe makes sure that the shop sends us every topic we need, and keeps a
 // record of what it had to mend. A subscription that was whole before, and is
 // gone or changed, is a gap, which is healed by setting it right and polling all

@@ -27,7 +27,7 @@ func BenchmarkPages(b *testing.B) {
 	s := &site{TB: b, actions: &actions{}, tokens: map[string]string{}}
 	path := filepath.Join(b.TempDir(), "gapless.db")
 	s.store = openAt(b, path)
-	require.NoError(b, s.store.InTimezone(b.Context(), "acme", "Pacific/Kiritimati"))
+	require.NoError(b, s.store.LearnShop(b.Context(), store.Shop{Name: "acme", Timezone: "Pacific/Kiritimati"}))
 	require.NoError(b, s.store.Close())
 	crowd(b, path)
 	s.store = openAt(b, path)

@@ -67,7 +67,7 @@ func (b restBody) edited(e *OrderEdit) object {
 // Uninstalled is the body of app/uninstalled: the shop, with many nulls.
 func (s *Shop) Uninstalled() json.RawMessage {
 	return encode(object{
-		"id": shopID, "name": "Pretend Shop", "email": "owner@example.com", "domain": nil, "myshopify_domain": nil,
+		"id": s.opt.ID, "name": "Pretend Shop", "email": "owner@example.com", "domain": nil, "myshopify_domain": nil,
 		"currency": s.opt.Market.Currency, "iana_timezone": nil, "plan_name": nil, "created_at": nil, "updated_at": nil,
 	})
 }
@@ -84,7 +84,7 @@ func (s *Shop) BulkFinished(id int64, status string) json.RawMessage {
 // CustomersRedact is the body of customers/redact for one order's customer.
 func (s *Shop) CustomersRedact(customer, order int64) json.RawMessage {
 	return encode(object{
-		"shop_id": shopID, "shop_domain": s.opt.Domain, "orders_to_redact": []int64{order},
+		"shop_id": s.opt.ID, "shop_domain": s.opt.Domain, "orders_to_redact": []int64{order},
 		"customer": object{"id": customer, "email": nil, "phone": nil},
 	})
 }
@@ -92,12 +92,12 @@ func (s *Shop) CustomersRedact(customer, order int64) json.RawMessage {
 // CustomersDataRequest is the body of customers/data_request.
 func (s *Shop) CustomersDataRequest(customer, order int64) json.RawMessage {
 	return encode(object{
-		"shop_id": shopID, "shop_domain": s.opt.Domain, "orders_requested": []int64{order},
+		"shop_id": s.opt.ID, "shop_domain": s.opt.Domain, "orders_requested": []int64{order},
 		"customer": object{"id": customer, "email": nil, "phone": nil}, "data_request": object{"id": customer + 1},
 	})
 }
 
 // ShopRedact is the body of shop/redact.
 func (s *Shop) ShopRedact() json.RawMessage {
-	return encode(object{"shop_id": shopID, "shop_domain": s.opt.Domain})
+	return encode(object{"shop_id": s.opt.ID, "shop_domain": s.opt.Domain})
 }

@@ -62,7 +62,7 @@ func shopFields() fields {
 		return seconds / 60
 	}
 	return fields{
-		"id": constant(gid("Shop", shopID)), "name": constant("Pretend Shop"), "email": constant("owner@example.com"),
+		"id": leaf(func(s *Shop) any { return gid("Shop", s.opt.ID) }), "name": constant("Pretend Shop"), "email": constant("owner@example.com"),
 		"myshopifyDomain":              leaf(func(s *Shop) any { return s.opt.Domain }),
 		"currencyCode":                 leaf(func(s *Shop) any { return s.opt.Market.Currency }),
 		"enabledPresentmentCurrencies": leaf((*Shop).currencies),

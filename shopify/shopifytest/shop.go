@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// shopID is the number of every pretend shop.
+// shopID is the number of a pretend shop that is given none.
 const shopID = 548380009
 
 // Options says what a Shop is like. The zero value is a well-behaved shop.
 type Options struct {
 	Seed   uint64 // of orders, changes and faults
+	ID     int64  // in Shopify; default 548380009
 	Domain string // default "pretend.myshopify.com"
 	Market Market // default DefaultMarket
 	Zone   *time.Location
@@ -93,6 +94,7 @@ func New(opt Options) *Shop {
 }
 
 func (o *Options) setDefaults() {
+	o.ID = cmp.Or(o.ID, shopID)
 	o.Domain = cmp.Or(o.Domain, "pretend.myshopify.com")
 	o.AccessToken = cmp.Or(o.AccessToken, "pretend-token")
 	o.WebhookSecret = cmp.Or(o.WebhookSecret, "pretend-secret")
