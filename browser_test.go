@@ -96,6 +96,17 @@ func (b *browser) look(path string) {
 	b.do(chromedp.Navigate(b.base + path))
 }
 
+// form is how somebody looks at a page.
+type form struct {
+	width int64
+	theme string
+}
+
+func (f form) String() string { return fmt.Sprintf("%d-%s", f.width, f.theme) }
+
+// forms are a desktop's and a phone's, each by day and by night.
+var forms = []form{{1280, "light"}, {1280, "dark"}, {360, "light"}, {360, "dark"}}
+
 // as sets the size of the screen and the system's theme.
 func (b *browser) as(width int64, theme string) {
 	b.Helper()
@@ -210,14 +221,12 @@ func (b *browser) keepShot(name string) {
 // inAllForms has pages judged at both sizes and in both themes.
 func (b *browser) inAllForms(paths map[string]string) {
 	b.Helper()
-	for _, width := range []int64{1280, 360} {
-		for _, theme := range []string{"light", "dark"} {
-			b.as(width, theme)
-			for name, path := range paths {
-				b.look(path)
-				assert.Empty(b, b.faults(), "%s at %d, %s", name, width, theme)
-				b.keepShot(fmt.Sprintf("%s-%d-%s", name, width, theme))
-			}
+	for _, f := range forms {
+		b.as(f.width, f.theme)
+		for name, path := range paths {
+			b.look(path)
+			assert.Empty(b, b.faults(), "%s, %s", name, f)
+			b.keepShot(fmt.Sprintf("%s-%s", name, f))
 		}
 	}
 }
