@@ -260,6 +260,7 @@ func (w *world) restore() {
 	w.endOf(w.proc)
 	w.remembersAgain(b.forgotten)
 	w.acknowledged, w.forgotten = maps.Clone(b.acknowledged), maps.Clone(b.forgotten)
+	clear(w.polled) // the copy may be from before the first poll
 	w.in(w.downtime(), func() { w.boot(next) })
 }
 

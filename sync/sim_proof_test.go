@@ -85,13 +85,41 @@ func (w *world) completeRightly() {
 		}
 		for _, told := range m.shop.Orders() {
 			if told.UpdatedAt.Before(state.CompleteThrough) && !w.past[ref(m.name, told.ID)] {
-				w.accountedFor(m, told)
+				w.accountedFor(m, told, "compared")
 			}
 		}
 	}
 }
 
-func (w *world) accountedFor(m *mall, told shopifytest.Snapshot) {
+// polledRightly is called after it was noted how far a shop was polled: no poll
+// looks again at what changed more than an overlap before the cursor, so that is
+// known here, or noted as a gap, or asked for.
+func (w *world) polledRightly() {
+	for _, m := range w.shops {
+		state, err := w.proc.store.Shop(context.Background(), m.name)
+		if err != nil {
+			w.fail("reading a shop: %v", err)
+			return
+		}
+		from, polled := w.polled[m.name]
+		switch {
+		case state.PollCursor.IsZero():
+			continue
+		case !polled:
+			w.polled[m.name] = state.PolledAt.Add(-overlap) // the first poll looks back no further
+			continue
+		}
+		for _, told := range m.shop.Orders() {
+			if told.UpdatedAt.Before(state.PollCursor.Add(-overlap)) && !told.UpdatedAt.Before(from) && !w.past[ref(m.name, told.ID)] {
+				w.accountedFor(m, told, "polled")
+			}
+		}
+	}
+}
+
+// accountedFor says that a change is known, or noted as a gap, or asked for, as
+// it must be once it counts as looked at.
+func (w *world) accountedFor(m *mall, told shopifytest.Snapshot, looked string) {
 	k := store.OrderKey{Shop: m.name, ID: told.ID}
 	o, err := w.proc.store.Order(context.Background(), k)
 	if err == nil && !o.UpdatedAt.Before(told.UpdatedAt.Truncate(time.Second)) {
@@ -106,7 +134,7 @@ func (w *world) accountedFor(m *mall, told shopifytest.Snapshot) {
 	if err == nil && st.Refetching+st.PendingEvents > 0 {
 		return
 	}
-	w.fail("15: all is said to be compared, and nothing is known of the change of %s at %s", told.Name, told.UpdatedAt)
+	w.fail("15: all is said to be %s, and nothing is known of the change of %s at %s", looked, told.Name, told.UpdatedAt)
 }
 
 // audit has the three sides compared once all is at rest, twice: the comparison
