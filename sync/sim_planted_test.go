@@ -42,7 +42,7 @@ func TestSimFindsPlantedBugs(t *testing.T) {
 			rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %d | %s |", p.name, p.file, p.breaks, world, how))
 		})
 	}
-	if !t.Failed() {
+	if len(rows) == len(plants) { // not where some were picked with -run
 		writeTable(t, filepath.Join(root, "docs", "simulation.md"), rows)
 	}
 }

@@ -42,12 +42,6 @@ var plants = []plant{
 		"of two versions of one second the one heard last wins",
 	},
 	{
-		"a tie is not asked about", "sync/intake.go",
-		"\t\tb.doubt(ev, key, \"tie\", \"another content of the same second is known\")\n",
-		"\t\tb.note(ev, key, \"tie\", \"another content of the same second is known\")\n",
-		"of two versions of one second the one heard first stays",
-	},
-	{
 		"an answer wins over a later webhook", "sync/intake.go",
 		"\t\tif told {\n",
 		"\t\tif told && false {\n",
