@@ -111,6 +111,11 @@ func TestPagesInARealBrowser(t *testing.T) {
 		"settings": "/settings?when=.test&order=%23" + strings.TrimPrefix(lost[0].Name, "#"), "error": "/gaps/999",
 	})
 
+	t.Log("the open tab is seen on a phone")
+	b.as(360, "light")
+	b.look("/gaps?state=all")
+	b.sees(`document.readyState === "complete" && document.querySelector(".tabs [aria-current]").getBoundingClientRect().right <= innerWidth`)
+
 	t.Log("the theme that was chosen stays")
 	b.as(1280, "light")
 	b.look("/")

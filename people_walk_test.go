@@ -11,6 +11,12 @@ import (
 // The one-time link, the first admin, and all that only they may see, until they
 // log out and in again.
 func TestTheFirstAdminInARealBrowser(t *testing.T) {
+	for _, f := range []form{{1280, "light"}, {360, "dark"}} {
+		t.Run(f.String(), func(t *testing.T) { firstAdmin(t, f) })
+	}
+}
+
+func firstAdmin(t *testing.T, f form) {
 	const password = "four words in a row"
 	w := newWorld(t, setup{erp: erptest.Options{}})
 	b := newBrowser(t, "http://"+w.address)
@@ -21,11 +27,11 @@ func TestTheFirstAdminInARealBrowser(t *testing.T) {
 	secret, err := a.Store.SetupLink(t.Context())
 	require.NoError(t, err)
 	b.inAllForms(map[string]string{"setup": "/setup/" + secret})
-	b.as(1280, "light")
+	b.as(f.width, f.theme)
 
 	b.makeOwner(secret, password)
 	b.reads("Nothing is missing")
-	b.reads("owner")
+	b.reads("Log out")
 	b.look("/setup/" + secret)
 	require.NotContains(t, value[string](b, `document.body.innerText`), "make the first admin", "the link works once")
 
@@ -53,7 +59,7 @@ func TestTheFirstAdminInARealBrowser(t *testing.T) {
 	})
 
 	t.Log("out, and in again")
-	b.as(1280, "light")
+	b.as(f.width, f.theme)
 	b.look("/settings/audit")
 	b.reads("nightly export")
 	b.click(`form[action="/logout"] button`)
