@@ -78,13 +78,13 @@ func (a *Appliance) cancelBackfill(ctx context.Context, w io.Writer, shop string
 // window is the days asked for, as the shop's calendar has them. Up to now is up
 // to this day's start of the minute, so that asking again soon asks for the same.
 func (cmd backfillCommand) window(ctx context.Context, a *Appliance, shop string) (from, to time.Time, err error) {
-	if from, err = a.Engine.Midnight(ctx, shop, cmd.From); err != nil {
-		return from, to, usageError{err}
+	if from, err = a.midnight(ctx, shop, cmd.From); err != nil {
+		return from, to, err
 	}
 	to = time.Now().UTC().Truncate(time.Minute)
 	if cmd.To != "" {
-		if to, err = a.Engine.Midnight(ctx, shop, cmd.To); err != nil {
-			return from, to, usageError{err}
+		if to, err = a.midnight(ctx, shop, cmd.To); err != nil {
+			return from, to, err
 		}
 	}
 	if !from.Before(to) {

@@ -377,3 +377,14 @@ func TestTheDemoIsTheSameForTheSameSeed(t *testing.T) {
 	require.Greater(t, n, 10)
 	require.Equal(t, one[:n], other[:n])
 }
+
+func TestAShopThatCannotBeAskedForItsDaysIsNotTheCallersMistake(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.shop.Break(1000, shopifytest.Outage{Status: http.StatusForbidden})
+	w.serve()
+	for _, args := range [][]string{{"replay", "--state", "parked", "--from", "2026-11-22"}, {"backfill", "--from", "2026-11-22"}} {
+		code, _, stderr := w.try(args...)
+		require.Equal(t, 1, code, args)
+		require.Contains(t, oneSentence(t, stderr), "ask acme for its time zone", args)
+	}
+}

@@ -131,8 +131,8 @@ func (cmd replayCommand) days(ctx context.Context, a *Appliance) (func(store.Ord
 			if border.day == "" {
 				continue
 			}
-			if border.of[shop], err = a.Engine.Midnight(ctx, shop, border.day); err != nil {
-				return nil, usageError{err}
+			if border.of[shop], err = a.midnight(ctx, shop, border.day); err != nil {
+				return nil, err
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -60,6 +61,20 @@ func (w window) back() (time.Duration, error) {
 		return 0, fmt.Errorf(`%q is not how far back; write it like "90m", "24h" or "7d"`, w.Since)
 	}
 	return d, nil
+}
+
+// midnight is when a day of a shop's calendar begins. A day that is none is a
+// usageError.
+func (a *Appliance) midnight(ctx context.Context, shop, day string) (time.Time, error) {
+	zone, err := a.Engine.Zone(ctx, shop)
+	if err != nil {
+		return time.Time{}, err
+	}
+	from, _, err := report.DayBounds(day, zone)
+	if err != nil {
+		return time.Time{}, usageError{err}
+	}
+	return from, nil
 }
 
 // moment reads RFC 3339, or a day, which begins at midnight.

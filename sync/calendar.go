@@ -19,16 +19,6 @@ func (e *Engine) Yesterday(ctx context.Context, shop string) (day string, err er
 	return report.DateOf(e.now().In(zone)).AddDate(0, 0, -1).Format(time.DateOnly), nil
 }
 
-// Midnight is when a day of a shop's own calendar begins.
-func (e *Engine) Midnight(ctx context.Context, shop, day string) (time.Time, error) {
-	zone, err := e.Zone(ctx, shop)
-	if err != nil {
-		return time.Time{}, err
-	}
-	from, _, err := report.DayBounds(day, zone)
-	return from, err
-}
-
 // Zone is a shop's time zone. Where it is not known yet, the shop is asked.
 func (e *Engine) Zone(ctx context.Context, name string) (*time.Location, error) {
 	shop := e.shops[name]
