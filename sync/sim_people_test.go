@@ -76,7 +76,7 @@ func (w *world) mend() {
 // rounds is how often people look after trouble: all that Gapless wrote by a clock
 // that was ahead, or that the ERP may not show yet, is compared by then.
 func (w *world) rounds() int {
-	if w.wasAhead {
+	if w.wasAhead || w.mix.erpLag > waited {
 		return 10
 	}
 	return 4
