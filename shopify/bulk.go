@@ -80,7 +80,12 @@ func (c *Client) BulkOrders(ctx context.Context, w Window) (BulkOperation, error
 			return o, nil
 		}
 	}
-	query := strings.Replace(bulkOrdersDocument.text, `"SEARCH"`, strconv.Quote(w.search()), 1)
+	return c.startBulk(ctx, bulkOrdersDocument, w)
+}
+
+// startBulk has a document read a window's orders.
+func (c *Client) startBulk(ctx context.Context, d document, w Window) (BulkOperation, error) {
+	query := strings.Replace(d.text, `"SEARCH"`, strconv.Quote(w.search()), 1)
 	result, err := c.change(ctx, bulkRunning, "bulkOperationRunQuery", map[string]any{"query": query})
 	if busy(result) {
 		return BulkOperation{}, ErrBulkBusy

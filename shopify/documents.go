@@ -25,6 +25,7 @@ var (
 	subscriptionUpdate   = mustDocument("subscription_update")
 	subscriptionDeletion = mustDocument("subscription_delete")
 	bulkOrdersDocument   = mustDocument("bulk_orders")
+	bulkHeadsDocument    = mustDocument("bulk_heads")
 	bulkOperationByID    = mustDocument("bulk_operation")
 	bulkOperationsList   = mustDocument("bulk_operations")
 	bulkCancellation     = mustDocument("bulk_cancel")

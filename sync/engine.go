@@ -22,6 +22,7 @@ import (
 type ShopClient interface {
 	Order(ctx context.Context, id int64, p shopify.Priority) (json.RawMessage, error)
 	Orders(ctx context.Context, w shopify.Window, p shopify.Priority, page func([]shopify.OrderHead) error) error
+	OrdersInBulk(ctx context.Context, w shopify.Window, meanwhile func() error, page func([]shopify.OrderHead) error) error
 	OrdersByID(ctx context.Context, ids []int64, p shopify.Priority) ([]shopify.OrderHead, error)
 	Shop(ctx context.Context) (shopify.Shop, error)
 	BulkOrders(ctx context.Context, w shopify.Window) (shopify.BulkOperation, error)
@@ -112,6 +113,7 @@ type Engine struct {
 	started   time.Time            // when Gapless began to listen
 	lastAlert time.Time            // only the schedule touches it
 	unchecked map[string]postponed // days whose report could not be made; only the schedule touches it
+	bulkFrom  int64                // orders of a deep pass; less in tests
 	unpurged  atomic.Bool          // redacted data may still be in the WAL
 	metrics   Metrics
 
@@ -120,7 +122,7 @@ type Engine struct {
 
 // New returns an engine over an open store.
 func New(s *store.Store, cfg Config) (*Engine, error) {
-	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
 	if e.now == nil {
 		e.now = time.Now
 	}

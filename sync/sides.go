@@ -17,7 +17,7 @@ import (
 // goes on with what the other two sides tell.
 func (r *reconciler) readShopify(ctx context.Context) {
 	window := shopify.Window{By: shopify.Axis(r.pass.Axis), From: r.pass.From, To: r.pass.To}
-	err := r.shop.Client.Orders(ctx, window, shopify.Reconcile, func(page []shopify.OrderHead) error {
+	err := r.list(ctx, window, func(page []shopify.OrderHead) error {
 		for _, h := range page {
 			if err := r.heads.add(entryOfHead(h)); err != nil {
 				return err
@@ -31,6 +31,37 @@ func (r *reconciler) readShopify(ctx context.Context) {
 	if err != nil {
 		r.out.Notes = append(r.out.Notes, "Shopify could not be read whole: "+err.Error())
 	}
+}
+
+// bulkFrom is the number of orders in a deep pass, a hundred pages, from which on
+// the next one reads them by a bulk operation.
+const bulkFrom = 25_000
+
+// list lists the heads of the window, page by page or, in the deep pass of a large
+// shop, by a bulk operation. Where that can't be had, they come in pages all the
+// same.
+func (r *reconciler) list(ctx context.Context, w shopify.Window, page func([]shopify.OrderHead) error) error {
+	if r.large(ctx) {
+		err := r.shop.Client.OrdersInBulk(ctx, w, func() error { return r.progress(ctx) }, page)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		r.log.Warn("orders could not be listed by a bulk operation, and are listed page by page", "shop", r.shop.Name, "err", err)
+		r.run.Done = 0
+		if err := r.heads.empty(); err != nil {
+			return err
+		}
+	}
+	return r.shop.Client.Orders(ctx, w, shopify.Reconcile, page)
+}
+
+// large says that the deep pass before this one has seen many orders.
+func (r *reconciler) large(ctx context.Context) bool {
+	if r.pass.Kind != store.RunDeep {
+		return false
+	}
+	before, err := r.store.LastRun(ctx, r.shop.Name, store.RunDeep)
+	return err == nil && before.Done >= r.bulkFrom
 }
 
 // giveWay lets webhooks go first: while writes wait in the store, a comparison

@@ -137,6 +137,13 @@ func (s *spool) sources() (runHeap, error) {
 	return sources, nil
 }
 
+// empty forgets all entries.
+func (s *spool) empty() error {
+	err := s.close()
+	*s = spool{most: s.most}
+	return err
+}
+
 func (s *spool) close() error {
 	var err error
 	for _, f := range s.runs {
