@@ -139,6 +139,9 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 	if a.Engine, err = ordersync.New(a.Store, settings); err != nil {
 		return nil, err
 	}
+	if err := a.Engine.SameShops(ctx); err != nil {
+		return nil, err
+	}
 	door, err := a.door()
 	if err != nil {
 		return nil, err

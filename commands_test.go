@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -386,5 +389,26 @@ func TestAShopThatCannotBeAskedForItsDaysIsNotTheCallersMistake(t *testing.T) {
 		code, _, stderr := w.try(args...)
 		require.Equal(t, 1, code, args)
 		require.Contains(t, oneSentence(t, stderr), "ask acme for its time zone", args)
+	}
+}
+
+// The name of a shop comes to stand for another one, whose orders must not be
+// polled, compared or heard under it.
+func TestNothingIsDoneUnderTheNameOfAnotherShop(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.opened()
+	other := shopifytest.New(shopifytest.Options{ID: 2, Domain: "beta.myshopify.com"})
+	t.Cleanup(other.Close)
+	server := httptest.NewServer(other)
+	t.Cleanup(server.Close)
+	text, err := os.ReadFile(w.config)
+	require.NoError(t, err)
+	changed := regexp.MustCompile(`(?m)^api_url = .*$`).ReplaceAllString(string(text), fmt.Sprintf("api_url = %q", server.URL))
+	changed = regexp.MustCompile(`(?m)^domain = .*$`).ReplaceAllString(changed, `domain = "beta.myshopify.com"`)
+	require.NoError(t, os.WriteFile(w.config, []byte(changed), 0o600))
+	for _, args := range [][]string{{"poll"}, {"reconcile"}, {"replay", "--state", "parked"}} {
+		code, _, stderr := w.try(args...)
+		require.Equal(t, 1, code, args)
+		require.Contains(t, oneSentence(t, stderr), "beta.myshopify.com is not the shop whose orders are stored under the name acme", args)
 	}
 }

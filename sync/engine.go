@@ -173,9 +173,6 @@ func (e *Engine) Recover(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read what is known of %s: %w", name, err)
 		}
-		if err := e.sameShop(ctx, e.shops[name], shop); err != nil {
-			return err
-		}
 		signs.highest = shop.NumberSeen
 		if shop.BeganAt.IsZero() {
 			if err := e.store.Began(ctx, name, e.started.Add(-e.shops[name].Reconcile.Window), e.started); err != nil {

@@ -38,7 +38,7 @@ func (p *poller) step(ctx context.Context) time.Duration {
 	}
 	foundBy := signs.due(p.now())
 	switch {
-	case foundBy != "":
+	case foundBy != "" && !p.failed:
 		p.pace = 0
 	case wait > 0:
 		return wait

@@ -20,9 +20,23 @@ func (e *Engine) learnShop(ctx context.Context, shop *Shop) error {
 	return e.store.LearnShop(ctx, store.Shop{Name: shop.Name, Domain: shop.Domain, ShopifyID: told.ID, Timezone: told.Timezone})
 }
 
-// sameShop makes sure that a name in the config stands for the shop that it stood
-// for so far: under another one's cursor, the orders of a shop would be taken for
-// seen. A shop whose domain changes keeps its id in Shopify.
+// SameShops makes sure that each name in the config stands for the shop that it
+// stood for so far: under another one's cursor, the orders of a shop would be
+// taken for seen. It must be asked before anything is heard or asked under these
+// names. A shop whose domain changes keeps its id in Shopify.
+func (e *Engine) SameShops(ctx context.Context) error {
+	for name, shop := range e.shops {
+		known, err := e.store.Shop(ctx, name)
+		if err == nil {
+			err = e.sameShop(ctx, shop, known)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e *Engine) sameShop(ctx context.Context, shop *Shop, known store.Shop) error {
 	if known.Domain == "" || known.Domain == shop.Domain {
 		return nil

@@ -27,13 +27,13 @@ func TestAShopIsNotTakenForAnotherOneOfItsName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := build(t, setup{names: []string{"acme", "beta"}})
-			require.NoError(t, a.engine.Recover(t.Context()), "nothing is known yet")
+			require.NoError(t, a.engine.SameShops(t.Context()), "nothing is known yet")
 			require.NoError(t, a.engine.learnShop(t.Context(), a.engine.shops["acme"]))
 			before := a.cursor()
 			c.change(a, &a.config.Shops[0])
 			engine, err := New(a.store, a.config)
 			require.NoError(t, err)
-			err = engine.Recover(t.Context())
+			err = engine.SameShops(t.Context())
 			for _, says := range c.says {
 				require.ErrorContains(t, err, says)
 			}
