@@ -7,13 +7,18 @@ import (
 	"time"
 )
 
-// bulkAsked is the time between two questions how far an operation is.
-const bulkAsked = 10 * time.Second
+// bulkAsked is the time between two questions how far an operation is; one that
+// takes longer than bulkLongest is given up.
+const (
+	bulkAsked   = 10 * time.Second
+	bulkLongest = 30 * time.Minute
+)
 
 // OrdersInBulk lists what Orders does, by a bulk operation: of the budget it takes
 // hardly anything, however many orders there are, but it takes minutes. meanwhile is
-// called whenever Shopify was asked how far it is. Where it can't be had whole, or
-// the caller gives up, that is an error, and the operation is cancelled.
+// called whenever Shopify was asked how far it is. Where it can't be had whole
+// within half an hour, or the caller gives up, that is an error, and the operation
+// is cancelled.
 func (c *Client) OrdersInBulk(ctx context.Context, w Window, meanwhile func() error, page func([]OrderHead) error) error {
 	o, err := c.startBulk(ctx, bulkHeadsDocument, w)
 	if err != nil {
@@ -52,10 +57,16 @@ func (c *Client) OrdersInBulk(ctx context.Context, w Window, meanwhile func() er
 func (c *Client) awaitBulk(ctx context.Context, o BulkOperation, meanwhile func() error) (_ BulkOperation, err error) {
 	defer func() {
 		if err != nil && !o.Done() {
-			err = errors.Join(err, c.BulkCancel(context.WithoutCancel(ctx), o.ID))
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			err = errors.Join(err, c.BulkCancel(ctx, o.ID))
 		}
 	}()
+	began := c.budget.now()
 	for !o.Done() {
+		if c.budget.now().Sub(began) > bulkLongest {
+			return o, fmt.Errorf("shopify: the bulk operation is still %s after %s", o.Status, bulkLongest)
+		}
 		if err := c.wait(ctx, bulkAsked); err != nil {
 			return o, fmt.Errorf("waiting for a bulk operation: %w", err)
 		}

@@ -65,6 +65,17 @@ func TestABulkListThatCannotBeHadWholeIsAnError(t *testing.T) {
 	}
 }
 
+func TestABulkListThatTakesForEverIsGivenUp(t *testing.T) {
+	_, client, clock := open(t, shopifytest.Options{BulkTime: 24 * time.Hour})
+	began := clock.Now()
+	_, err := inBulk(t.Context(), client, clock.Now(), func() error { return nil })
+	require.ErrorContains(t, err, "still running after 30m")
+	require.Less(t, clock.Now().Sub(began), time.Hour)
+	known, err := client.CurrentBulk(t.Context())
+	require.NoError(t, err)
+	require.Contains(t, []shopify.BulkStatus{shopify.BulkCanceling, shopify.BulkCanceled}, known[0].Status)
+}
+
 func TestABulkListWhoseCallerLeavesIsCancelled(t *testing.T) {
 	_, client, clock := open(t, shopifytest.Options{BulkTime: time.Hour})
 	ctx, leave := context.WithCancel(t.Context())

@@ -20,6 +20,9 @@ import (
 func (l *lane) attempt(calls, stop context.Context, c store.Claim) {
 	a := &attempt{lane: l, claim: c, calls: calls, stop: stop}
 	settle := a.guarded()
+	if !a.letGo {
+		l.unpaced.Add(-1)
+	}
 	settle.DeliveryKey, settle.Token = c.DeliveryKey, c.Token
 	a.record(settle)
 }
@@ -40,6 +43,7 @@ type attempt struct {
 	*lane
 	claim       store.Claim
 	calls, stop context.Context
+	letGo       bool // by the rate, which counts attempts: a look-up does not wait again for the call behind it
 
 	order erp.Order
 	doc   erp.Document
@@ -375,11 +379,27 @@ func (a *attempt) send() *store.Settle {
 	return s
 }
 
+// keepRate waits until the rate lets the attempt go.
+func (a *attempt) keepRate() error {
+	if a.letGo {
+		return nil
+	}
+	if err := a.limiter.Wait(a.stop); err != nil {
+		return err
+	}
+	a.letGo = true
+	a.unpaced.Add(-1)
+	return nil
+}
+
 // begin commits the intent of a call and then waits for a slot to make it in:
 // while one call is under way, the next one's intent becomes durable. Without
 // release it says how the delivery settles, and no call may be made.
 func (a *attempt) begin(action string) (note store.Attempt, release func(), settled *store.Settle) {
-	leave, err := a.lineUp(a.stop)
+	if err := a.keepRate(); err != nil {
+		return note, nil, a.putBack("")
+	}
+	leave, err := a.line.take(a.stop)
 	if err != nil {
 		return note, nil, a.putBack("")
 	}

@@ -323,7 +323,10 @@ func (e *Engine) IgnoreGaps(ctx context.Context, ids []int64, by, reason string)
 
 // lookUp asks the ERP for a reference, within its limits.
 func (l *lane) lookUp(ctx context.Context, reference string) ([]erp.Found, error) {
-	leave, err := l.lineUp(ctx)
+	if err := l.limiter.Wait(ctx); err != nil {
+		return nil, err
+	}
+	leave, err := l.line.take(ctx)
 	if err != nil {
 		return nil, err
 	}

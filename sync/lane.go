@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,9 +17,10 @@ type lane struct {
 	engine  *Engine
 	circuit *circuit
 	limiter *rate.Limiter
-	line    places // for calls that are about to be made: an intent is committed there, and waits for a slot
-	slots   places // for the calls at once
-	running int    // claims in hand; only run touches it
+	line    places       // for calls that are about to be made: an intent is committed there, and waits for a slot
+	slots   places       // for the calls at once
+	running int          // claims in hand; only run touches it
+	unpaced atomic.Int64 // claims in hand that wait for the rate
 }
 
 func newLane(e *Engine, cfg ERP) *lane {
@@ -50,6 +52,20 @@ func (l *lane) batch() int { return l.Concurrency/2 + 1 }
 // then on the intent prolongs it (attempt.intent). A claim that waits longer for
 // a slot is taken back, and has done nothing.
 func (l *lane) lease() time.Duration { return 4*l.Timeout + recordTime }
+
+// paced is how many of room claims the rate lets go well before their lease ends,
+// and else how long it is until it lets one go.
+func (l *lane) paced(room int) (int, time.Duration) {
+	limit := l.limiter.Limit()
+	if limit == rate.Inf {
+		return room, 0
+	}
+	tokens := l.limiter.Tokens() + float64(limit)*(l.lease()/4).Seconds() - float64(l.unpaced.Load())
+	if tokens < 1 {
+		return 0, time.Duration((1 - tokens) / float64(limit) * float64(time.Second))
+	}
+	return min(room, int(tokens)), 0
+}
 
 // run claims what is due and works on it until ctx ends; then it waits for the
 // attempts under way.
@@ -123,6 +139,9 @@ func (l *lane) take(ctx context.Context) ([]store.Claim, time.Duration) {
 		return nil, idle // or when an attempt finishes
 	}
 	room, wait := l.circuit.admits(now, room, l.running)
+	if room > 0 {
+		room, wait = l.paced(room)
+	}
 	if room <= 0 || ctx.Err() != nil {
 		return nil, min(max(wait, time.Millisecond), idle)
 	}
@@ -148,20 +167,9 @@ func (l *lane) take(ctx context.Context) ([]store.Claim, time.Duration) {
 
 // Claim takes up to limit deliveries that are due.
 func (l *lane) Claim(ctx context.Context, limit int) ([]store.Claim, error) {
-	return l.engine.store.Claim(ctx, l.Name, limit, l.engine.stamp(), l.lease())
-}
-
-// lineUp waits for a place in the short line before the slots, then for the
-// rate. leave gives the place to the next.
-func (l *lane) lineUp(ctx context.Context) (leave func(), err error) {
-	if leave, err = l.line.take(ctx); err != nil {
-		return nil, err
-	}
-	if err := l.limiter.Wait(ctx); err != nil {
-		leave()
-		return nil, err
-	}
-	return leave, nil
+	claims, err := l.engine.store.Claim(ctx, l.Name, limit, l.engine.stamp(), l.lease())
+	l.unpaced.Add(int64(len(claims)))
+	return claims, err
 }
 
 // places are as many as the channel holds; a token in it is a place taken.

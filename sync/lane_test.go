@@ -55,6 +55,57 @@ func TestTheRateIsKept(t *testing.T) {
 	require.EqualValues(t, 8, a.stats().States[store.StateDue], "the others wait their turn, a stop included")
 }
 
+func TestTheRateCountsAttempts(t *testing.T) {
+	a := build(t, setup{clock: fast(1), concurrency: 2, rate: rate.Every(1000 * time.Hour)})
+	stop := a.run()
+	k := a.create()
+	a.deliverWebhooks()
+	delivered := func() string {
+		if st := a.stats(); st.PendingEvents > 0 || st.States[store.StateDelivered] < 1 || len(a.erp.Live(ref(k.Shop, k.ID))) < 1 {
+			return fmt.Sprint(st.States)
+		}
+		return ""
+	}
+	a.eventually("it is there", delivered)
+	require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+	a.replay(k)
+	a.eventually("a look-up does not wait again for the call behind it", delivered)
+	stop()
+}
+
+// A claim that waits longer for the rate than its lease is good for is taken back
+// without having done anything: with enough of them, nothing would ever be sent.
+func TestNoMoreIsClaimedThanTheRateLetsGoWithinTheLease(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit rate.Limit
+		want  []int // claims, while those before still wait
+	}{
+		"no limit":       {0, []int{13, 13}},
+		"ten a second":   {10, []int{13, 13}},
+		"one a minute":   {rate.Every(time.Minute), []int{6, 0}},
+		"one in an hour": {rate.Every(time.Hour), []int{4, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &Engine{now: time.Now}
+			l := newLane(e, ERP{Name: "books", Concurrency: 4, Rate: c.limit, Timeout: 2 * time.Minute})
+			require.Equal(t, 540*time.Second, l.lease())
+			for _, want := range c.want {
+				n, wait := l.paced(l.inHand())
+				require.Equal(t, want, n)
+				require.Equal(t, n == 0, wait > 0)
+				l.unpaced.Add(int64(n))
+			}
+			l.unpaced.Store(0)
+			require.True(t, l.limiter.AllowN(time.Now(), 4))
+			n, wait := l.paced(l.inHand())
+			if c.limit == rate.Every(time.Hour) {
+				require.Zero(t, n)
+				require.InDelta(t, (time.Hour - 135*time.Second).Seconds(), wait.Seconds(), 5)
+			}
+		})
+	}
+}
+
 func TestAStopLetsCallsUnderWayFinishAndRecordsThem(t *testing.T) {
 	a := build(t, setup{clock: fast(1)})
 	stop := a.run()
