@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -51,7 +53,7 @@ func (s *Store) Redact(ctx context.Context, r Redaction) error {
 	if r.WholeShop {
 		return s.forgetShop(ctx, r)
 	}
-	return nil
+	return s.forgetMentions(ctx, r)
 }
 
 // keepRedaction has what comes later about these people redacted, too.
@@ -192,6 +194,46 @@ func (s *Store) forgetShop(ctx context.Context, r Redaction) error {
 		}
 		last = upTo.Int64
 	}
+}
+
+// forgetMentions removes the bodies that came before the request and tell of the
+// customer, not of an order: requests for their data, and what else Shopify says
+// of customers.
+func (s *Store) forgetMentions(ctx context.Context, r Redaction) error {
+	if r.CustomerID == 0 {
+		return nil
+	}
+	customer := []byte(strconv.FormatInt(r.CustomerID, 10))
+	var mentions []int64
+	err := s.each(ctx, func(scan func(...any) error) error {
+		var id int64
+		var packed []byte
+		if err := scan(&id, &packed); err != nil {
+			return err
+		}
+		body, err := s.codec.unpack(packed)
+		if err != nil || bytes.Contains(body, customer) { // what can't be read must not outlive the request
+			mentions = append(mentions, id)
+		}
+		return nil
+	}, `SELECT e.id, b.body FROM events e JOIN bodies b ON b.event_id = e.id
+		WHERE e.topic >= 'customers/' AND e.topic < 'customers0' AND e.shop = $1 AND e.id < $2`, r.Shop, r.EventID)
+	if err != nil {
+		return fmt.Errorf("look for messages about a customer of %s: %w", r.Shop, err)
+	}
+	for slice := range slices.Chunk(mentions, redactSlice) {
+		if err := s.writer.apply(ctx, 0, func(t *tx) error {
+			for _, id := range slice {
+				if err := t.exec(`DELETE FROM bodies WHERE event_id = $1`, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			return fmt.Errorf("remove messages about a customer of %s: %w", r.Shop, err)
+		}
+	}
+	return nil
 }
 
 // redacted is an order's content without personal data. Content that can't be

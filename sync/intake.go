@@ -111,6 +111,9 @@ func (b *batch) recall(ctx context.Context, events []store.Event, heard []messag
 		if o := heard[i].Order; o != nil {
 			people = append(people, buyer(ev, o))
 		}
+		if asks := heard[i].Redact; asks != nil {
+			people = append(people, store.Person{Shop: ev.Shop, CustomerID: asks.CustomerID})
+		}
 	}
 	if b.latest, err = b.engine.store.Known(ctx, keys); err != nil {
 		return err
@@ -152,6 +155,9 @@ func (b *batch) decide(ctx context.Context, ev store.Event, m message) error {
 		b.Uninstalled = append(b.Uninstalled, ev.Shop)
 		b.note(ev, store.OrderKey{Shop: ev.Shop}, "uninstalled", "the app was removed from the shop; nothing more can be asked or heard until it is installed again")
 	case m.Kind == shopify.KindDataRequest:
+		if b.redacted[store.Person{Shop: ev.Shop, CustomerID: m.Redact.CustomerID}] { // a late copy
+			b.Forget = append(b.Forget, ev.ID)
+		}
 		b.note(ev, store.OrderKey{Shop: ev.Shop}, "data request", "a customer asks which data is kept; answer within 30 days")
 	case m.Kind == shopify.KindBulkFinished:
 		b.note(ev, store.OrderKey{Shop: ev.Shop}, "bulk operation", m.Bulk.Status)

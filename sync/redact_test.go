@@ -190,6 +190,32 @@ func TestARedactedShopIsForgotten(t *testing.T) {
 	a.forgotten(k, email)
 }
 
+func TestADataRequestDoesNotOutliveItsCustomersRedaction(t *testing.T) {
+	a := build(t, setup{})
+	k, customer, email := a.person()
+	other, another, kept := a.person()
+	a.tell("customers/data_request", a.shop.CustomersDataRequest(customer, k.ID))
+	a.tell("customers/update", a.shop.CustomersDataRequest(customer, k.ID)) // a topic nobody asked for
+	a.tell("customers/data_request", a.shop.CustomersDataRequest(another, other.ID))
+	a.tell("customers/redact", a.shop.CustomersRedact(customer, k.ID))
+	a.forgotten(k, email)
+	a.tell("customers/data_request", a.shop.CustomersDataRequest(customer, k.ID))
+	a.forgotten(k, email)
+	require.NoError(t, a.store.Purge(t.Context()))
+
+	events, err := a.store.Events(t.Context(), store.EventFilter{Topic: "customers/data_request", Limit: 10})
+	require.NoError(t, err)
+	var bodies int
+	for _, e := range events {
+		told, err := a.store.Event(t.Context(), e.ID)
+		require.NoError(t, err)
+		if bytes.Contains(told.Body, []byte(kept)) {
+			bodies++
+		}
+	}
+	require.Equal(t, 1, bodies, "the other customer's is kept")
+}
+
 func TestADataRequestIsKeptForAPersonToAnswer(t *testing.T) {
 	a := build(t, setup{})
 	k, customer, _ := a.person()

@@ -85,15 +85,27 @@ func (s *Shop) BulkFinished(id int64, status string) json.RawMessage {
 func (s *Shop) CustomersRedact(customer, order int64) json.RawMessage {
 	return encode(object{
 		"shop_id": s.opt.ID, "shop_domain": s.opt.Domain, "orders_to_redact": []int64{order},
-		"customer": object{"id": customer, "email": nil, "phone": nil},
+		"customer": s.contact(customer, order),
 	})
+}
+
+// contact is how the compliance topics name a customer: by what is known of them
+// from an order.
+func (s *Shop) contact(customer, order int64) object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	named := object{"id": customer, "email": nil, "phone": nil}
+	if o := s.orders[order]; o != nil && o.Customer != nil && o.Customer.ID == customer {
+		named["email"], named["phone"] = o.Customer.Email, o.Customer.Phone
+	}
+	return named
 }
 
 // CustomersDataRequest is the body of customers/data_request.
 func (s *Shop) CustomersDataRequest(customer, order int64) json.RawMessage {
 	return encode(object{
 		"shop_id": s.opt.ID, "shop_domain": s.opt.Domain, "orders_requested": []int64{order},
-		"customer": object{"id": customer, "email": nil, "phone": nil}, "data_request": object{"id": customer + 1},
+		"customer": s.contact(customer, order), "data_request": object{"id": customer + 1},
 	})
 }
 
