@@ -6,7 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,13 +41,14 @@ func migrations() ([]migration, error) {
 		}
 		all = append(all, migration{version, e.Name(), string(text)})
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].version < all[j].version })
+	slices.SortFunc(all, func(a, b migration) int { return a.version - b.version })
 	return all, nil
 }
 
-// migrate brings the schema forward, each step in a transaction of its own. A
-// database that holds anything is copied, and the copy verified, before the
-// first step, so that an upgrade can be taken back by hand.
+// migrate brings the schema forward, by all steps in one transaction: an upgrade
+// that fails leaves the schema that the version before works with. A database
+// that holds anything is copied before, and the copy verified, so that an upgrade
+// can be taken back by hand.
 func migrate(ctx context.Context, db *sql.DB, path string, steps []migration) error {
 	var at int
 	if err := db.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&at); err != nil {
@@ -63,28 +64,26 @@ func migrate(ctx context.Context, db *sql.DB, path string, steps []migration) er
 			return fmt.Errorf("copy the database before the upgrade: %w", err)
 		}
 	}
-	for _, m := range steps {
-		if m.version <= at {
-			continue
-		}
-		if err := applyMigration(ctx, db, m); err != nil {
-			return fmt.Errorf("migration %s: %w", m.name, err)
-		}
+	if at == newest {
+		return nil
 	}
-	return nil
+	pending := slices.DeleteFunc(steps, func(m migration) bool { return m.version <= at })
+	return applyMigrations(ctx, db, pending)
 }
 
-func applyMigration(ctx context.Context, db *sql.DB, m migration) error {
+func applyMigrations(ctx context.Context, db *sql.DB, steps []migration) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-	if _, err := tx.ExecContext(ctx, m.sql); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, m.version)); err != nil {
-		return err
+	for _, m := range steps {
+		if _, err := tx.ExecContext(ctx, m.sql); err != nil {
+			return fmt.Errorf("migration %s: %w", m.name, err)
+		}
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, m.version)); err != nil {
+			return fmt.Errorf("migration %s: %w", m.name, err)
+		}
 	}
 	return tx.Commit()
 }

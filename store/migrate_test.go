@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,23 @@ func TestAFailingStepLeavesTheOldSchemaAndItsData(t *testing.T) {
 	require.Equal(t, newest(t), one[int](t, other, `PRAGMA user_version`))
 	require.Zero(t, one[int](t, other, `SELECT count(*) FROM sqlite_schema WHERE name = 'half'`))
 	appended(t, s, "b")
+}
+
+// The next start copies the database again: had some of the steps stayed, that
+// copy would be one that no version works with, in the place of the good one.
+func TestAnUpgradeOfSeveralStepsIsMadeWholeOrNotAtAll(t *testing.T) {
+	s := open(t)
+	steps := withStep(t, `CREATE TABLE first (id INTEGER PRIMARY KEY) STRICT`)
+	good := len(steps)
+	steps = append(steps, migration{newest(t) + 2, "99999_fails.sql", `INSERT INTO nowhere VALUES (1)`})
+	for range 2 {
+		require.ErrorContains(t, migrate(t.Context(), s.control, s.path, slices.Clone(steps)), "99999_fails.sql")
+		for _, path := range []string{s.path, fmt.Sprintf("%s.before-schema-%d", s.path, newest(t)+2)} {
+			require.Equal(t, newest(t), one[int](t, second(t, path), `PRAGMA user_version`), path)
+		}
+	}
+	require.NoError(t, migrate(t.Context(), s.control, s.path, slices.Clone(steps[:good])))
+	require.Equal(t, newest(t)+1, one[int](t, second(t, s.path), `PRAGMA user_version`))
 }
 
 func TestWithoutACopyThereIsNoUpgrade(t *testing.T) {

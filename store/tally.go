@@ -127,10 +127,23 @@ func (t *tally) flush() {
 		return tx.exec(`DELETE FROM refusals WHERE id <= (SELECT max(id) FROM refusals) - $1`, keptRefusals)
 	})
 	if err != nil {
-		t.store.log.Warn("counts of the last second could not be kept", "err", err)
+		t.store.log.Warn("counts of the last second could not be kept; tried again", "err", err)
+		t.putBack(counts, refusals)
 		return
 	}
 	t.wrote(seen)
+}
+
+// putBack has what could not be written, as on a full disk, written with what
+// comes next.
+func (t *tally) putBack(counts map[count]int64, refusals []Refusal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c, n := range counts {
+		t.counts[c] += n
+	}
+	refusals = append(refusals, t.refusals...)
+	t.refusals = refusals[max(0, len(refusals)-keptRefusals):]
 }
 
 // wrote forgets what is written now, unless a session was heard of again.

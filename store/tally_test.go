@@ -64,3 +64,27 @@ func TestOldCountsAreForgotten(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{0, 7}, habit)
 }
+
+func TestCountsAndRefusalsThatCouldNotBeWrittenAreWrittenLater(t *testing.T) {
+	s := open(t)
+	refuse := func(reason string) {
+		s.Refuse(Refusal{At: noon, Shop: "acme", Status: 503, Reason: reason})
+		s.tally.flush()
+	}
+	other := second(t, s.path)
+	_, err := other.Exec(`CREATE TRIGGER full BEFORE INSERT ON refusals BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+	require.NoError(t, err)
+	refuse("a")
+	refuse("b")
+	_, err = other.Exec(`DROP TRIGGER full`)
+	require.NoError(t, err)
+	refuse("c")
+
+	kept, err := s.Refusals(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, kept, 3)
+	require.Equal(t, []string{"c", "b", "a"}, []string{kept[0].Reason, kept[1].Reason, kept[2].Reason})
+	n, err := s.Counted(t.Context(), CountRefused, time.Time{})
+	require.NoError(t, err)
+	require.EqualValues(t, 3, n)
+}

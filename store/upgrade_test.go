@@ -21,7 +21,7 @@ func released(t *testing.T, key []byte) (path string) {
 	steps, err := migrations()
 	require.NoError(t, err)
 	require.Equal(t, 1, steps[0].version)
-	require.NoError(t, applyMigration(t.Context(), db, steps[0]))
+	require.NoError(t, applyMigrations(t.Context(), db, steps[:1]))
 	c, err := newCodec(key)
 	require.NoError(t, err)
 	exec := func(query string, args ...any) {
