@@ -32,7 +32,8 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 	}
 	for _, shop := range e.shops {
 		if shop.Webhooks && e.cfg.WebhookURI != "" {
-			every(time.Hour, func() { e.logged("webhook subscriptions", e.Subscribe(ctx, shop.Name)) })
+			look := &subscriber{Engine: e, shop: shop.Name}
+			every(time.Minute, func() { e.logged("webhook subscriptions", look.step(ctx)) })
 		}
 		if shop.Reconcile.Every > 0 {
 			every(shop.Reconcile.Every, func() { e.logged("reconciliation", e.reconcileDue(ctx, shop)) })
@@ -147,6 +148,30 @@ func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
 	}
 	tried, err := e.store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunDeep, Limit: 1})
 	return err == nil && (len(tried) == 0 || e.now().Sub(tried[0].StartedAt) >= again), err
+}
+
+// subscriber looks after a shop's webhook subscriptions: at the start, and every
+// hour. Without them webhooks don't come, so it looks again soon where it failed,
+// then less and less often.
+type subscriber struct {
+	*Engine
+	shop string
+	next time.Time
+	wait time.Duration // after the last failure; 0: there was none
+}
+
+func (s *subscriber) step(ctx context.Context) error {
+	if s.now().Before(s.next) {
+		return nil
+	}
+	err := s.Subscribe(ctx, s.shop)
+	if err != nil {
+		s.wait = min(max(2*s.wait, time.Minute), time.Hour)
+		s.next = s.now().Add(s.wait)
+		return err
+	}
+	s.wait, s.next = 0, s.now().Add(time.Hour)
+	return nil
 }
 
 // Subscribe makes sure that the shop sends us every topic we need, and keeps a

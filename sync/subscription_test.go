@@ -138,6 +138,25 @@ func TestWhatWasMadeAnewBeforeAFailureIsAGapToo(t *testing.T) {
 	require.Equal(t, store.GapClosed, a.subscriptionGaps()[0].State)
 }
 
+func TestSubscriptionsAreLookedAfterEveryHourAndSoonAgainAfterAFailure(t *testing.T) {
+	a := build(t, setup{})
+	look := &subscriber{Engine: a.engine, shop: "acme"}
+	var failed, looked []int // minutes
+	a.shop.Break(4, shopifytest.Outage{Status: http.StatusForbidden})
+	for minute := range 200 {
+		calls := a.shop.Calls()
+		switch err := look.step(t.Context()); {
+		case err != nil:
+			failed = append(failed, minute)
+		case a.shop.Calls() > calls:
+			looked = append(looked, minute)
+		}
+		a.pass(time.Minute)
+	}
+	require.Equal(t, []int{0, 1, 3, 7}, failed)
+	require.Equal(t, []int{15, 75, 135, 195}, looked)
+}
+
 // The subscriptions of several shops are each their own.
 func TestASubscriptionThatIsGoneConcernsItsShopAlone(t *testing.T) {
 	a := build(t, setup{names: []string{"acme", "beta"}})
