@@ -57,6 +57,8 @@ func TestGapsAreIgnoredAndReplayed(t *testing.T) {
 		{2, "--kind", []string{"gaps", "--kind", "lost"}},
 		{1, "no gap 99", []string{"replay", "--gap", "2", "--gap", "99"}},
 		{2, "--gaps", []string{"replay", "--gaps", "lost"}},
+		{2, "acne", []string{"replay", "--gaps", "all", "--shop", "acne"}},
+		{2, "--from", []string{"replay", "--gaps", "all", "--from", "2026-11-22"}},
 	} {
 		code, _, stderr := w.try(c.args...)
 		require.Equal(t, c.code, code, c.args)

@@ -32,6 +32,9 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if !wantsOrders && !wantsGaps {
 		return usageError{errors.New("say what to replay: --order NAME-OR-ID, --gap ID, --gaps missing, or --state parked")}
 	}
+	if !wantsOrders && (cmd.From != "" || cmd.To != "") {
+		return usageError{errors.New("--from and --to are for --order and --state; gaps are named by --gap or --gaps alone")}
+	}
 	a, err := p.guest(ctx, c)
 	if err != nil {
 		return err
@@ -41,7 +44,7 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if err != nil {
 		return err
 	}
-	gaps, err := cmd.findGaps(ctx, a.Store)
+	gaps, err := cmd.findGaps(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -50,10 +53,12 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 	}
 	if wantsGaps {
 		started, err := a.Engine.ReplayGaps(ctx, gaps, byCommand)
+		if started > 0 || err == nil {
+			fmt.Fprintf(p.Stdout, "%d of %d gaps are being mended\n", started, len(gaps))
+		}
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(p.Stdout, "%d of %d gaps are being mended\n", started, len(gaps))
 	}
 	if wantsOrders {
 		started, err := a.Engine.Replay(ctx, keys, byCommand)
@@ -66,20 +71,23 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 }
 
 // findGaps returns the ids of the gaps that are asked for.
-func (cmd replayCommand) findGaps(ctx context.Context, db *store.Store) ([]int64, error) {
+func (cmd replayCommand) findGaps(ctx context.Context, a *Appliance) ([]int64, error) {
 	for _, id := range cmd.Gap {
-		if _, err := gapNamed(ctx, db, id); err != nil {
+		if _, err := gapNamed(ctx, a.Store, id); err != nil {
 			return nil, err
 		}
 	}
 	if cmd.Gaps == "" {
 		return cmd.Gap, nil
 	}
+	if _, err := a.shopsNamed(cmd.Shop); err != nil {
+		return nil, err
+	}
 	filter := store.GapFilter{Shop: cmd.Shop, Kind: cmd.Gaps, State: store.Live}
 	if cmd.Gaps == "all" {
 		filter.Kind = ""
 	}
-	all, err := allGaps(ctx, db, filter)
+	all, err := allGaps(ctx, a.Store, filter)
 	ids := slices.Clone(cmd.Gap)
 	for _, g := range all {
 		ids = append(ids, g.ID)

@@ -86,7 +86,7 @@ func (e *Engine) PlanGap(ctx context.Context, id int64) (Plan, error) {
 	case g.State == store.GapClosed:
 		return Plan{Order: g.OrderName, Action: "nothing", Reason: "the gap is closed"}, nil
 	case g.Kind == store.GapSubscription:
-		return Plan{Action: "subscribe", Reason: "the webhook subscription " + g.Subject + " is made where it is missing"}, nil
+		return Plan{Action: "subscribe", Reason: "the webhook subscription " + g.Subject + " is made, or set right"}, nil
 	case g.Kind == store.GapSilence:
 		return Plan{Action: "poll", Reason: "Shopify is asked what changed lately"}, nil
 	}

@@ -77,7 +77,7 @@ var remedies = map[string]string{
 	"stuck":        "Gapless keeps trying; what the ERP answers says what to mend there",
 	"parked":       "a person must mend what the reason names, then replay it",
 	"orphan":       "a person must decide whether the document stays in the ERP",
-	"subscription": "Gapless makes the subscription anew within the hour; a replay does so at once",
+	"subscription": "Gapless makes the subscription, or sets it right, within the hour; a replay does so at once",
 	"silence":      "Gapless asks Shopify for changes more often until its messages come as usual",
 }
 
