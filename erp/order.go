@@ -91,7 +91,7 @@ type Order struct {
 	Refunds   []Refund   `json:"refunds"`
 	Payments  []Payment  `json:"payments"`
 
-	Note       string      `json:"note,omitempty"`
+	Note       string      `json:"note"`
 	Tags       []string    `json:"tags"`
 	Attributes []Attribute `json:"attributes"`
 
@@ -166,7 +166,7 @@ type Discount struct {
 type Refund struct {
 	ID        int64        `json:"id"`
 	CreatedAt time.Time    `json:"created_at"`
-	Note      string       `json:"note,omitempty"`
+	Note      string       `json:"note"`
 	Amount    Amount       `json:"amount"` // paid back by successful transactions
 	Lines     []RefundLine `json:"lines"`
 	Shipping  Amount       `json:"shipping"` // of Amount, given back on shipping

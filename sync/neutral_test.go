@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -63,4 +64,27 @@ func partsOf(n erp.Order) decimal.Decimal {
 		total = total.Add(n.TotalTax.Decimal)
 	}
 	return total
+}
+
+// What mappings and rules are written against is always there, however little
+// Shopify tells of an order.
+func TestAnOrderOfWhichLittleIsToldHasEveryNameOfTheNeutralForm(t *testing.T) {
+	o, err := shopify.DecodeRESTOrder([]byte(`{"id":1,"name":"#1","created_at":"2026-11-23T09:00:00Z","updated_at":"2026-11-23T09:00:00Z","currency":"EUR",
+		"total_price":"0.00","current_total_price":"0.00","line_items":[]}`))
+	require.NoError(t, err)
+	n, err := neutral("acme", o)
+	require.NoError(t, err)
+	text, err := json.Marshal(n)
+	require.NoError(t, err)
+	var told map[string]any
+	require.NoError(t, json.Unmarshal(text, &told))
+	for _, name := range []string{
+		"ref", "shop", "id", "name", "updated_at", "created_at", "currency", "total", "total_ordered", "test", "cancelled_at", "customer", "billing", "shipping_to",
+		"lines", "shipping", "discounts", "taxes", "refunds", "payments", "note", "tags",
+	} {
+		require.Contains(t, told, name)
+	}
+	for _, list := range []string{"lines", "shipping", "discounts", "taxes", "refunds", "payments", "tags"} {
+		require.IsType(t, []any{}, told[list], list)
+	}
 }
