@@ -35,6 +35,14 @@ func (f *APIFaults) setDefaults() {
 	}
 }
 
+// SetAPIFaults lets other faults meet the API requests from now on.
+func (s *Shop) SetAPIFaults(f APIFaults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.setDefaults()
+	s.api.dice.APIFaults = f
+}
+
 // apiDice draws API faults from a stream of its own.
 type apiDice struct {
 	dice
