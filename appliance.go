@@ -250,7 +250,7 @@ func webhookURI(c *Config) string {
 
 func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
 	c := ordersync.Config{
-		Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Log: a.log,
+		Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Drain: a.Config.Server.ShutdownTimeout, Log: a.log,
 		Report: ordersync.ReportConfig{At: sinceMidnight(a.Config.Report.At), Channels: a.people.report},
 		Alerts: ordersync.AlertConfig{Channels: a.people.alerts, After: a.Config.Alerts.After, Remind: a.Config.Alerts.Remind},
 	}
