@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -403,6 +404,28 @@ func TestTheDemoLosesNothing(t *testing.T) {
 	require.Contains(t, stdout, "Nothing lost, nothing doubled.")
 	require.Contains(t, stdout, " = ", "the balance")
 	require.Contains(t, stdout, "never arrives", "no webhook was lost, so that nothing was shown")
+}
+
+func TestTheDemoPrintsTheAddressOfItsPages(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ended := newJournal(), make(chan struct{})
+	go func() {
+		defer close(ended)
+		(&Program{Args: []string{"demo"}, Stdout: out, Stderr: out}).Run(ctx)
+	}()
+	defer func() { cancel(); <-ended }()
+	require.True(t, out.says(t, "stop: Ctrl-C", ended), out)
+	found := regexp.MustCompile(`Pages: (http://127\.0\.0\.1:\d+/)\n`).FindStringSubmatch(out.String())
+	require.NotNil(t, found, out)
+	defer http.DefaultClient.CloseIdleConnections()
+	answer, err := http.Get(found[1])
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.Contains(t, string(page), "<h1", "a page, and no log-in")
+	require.NotContains(t, string(page), "password")
 }
 
 // The same seed plays the same orders and the same faults; only how far it gets
