@@ -242,6 +242,21 @@ func TestOrdersAndEventsAreListedAndShown(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(w.gapless("events", "--json", "--topic", "orders/create")), &events))
 	require.Len(t, events, 1)
 	require.JSONEq(t, string(w.shop.REST(id)), w.gapless("events", jsonNumber(events[0].ID)), "the body as it came")
+
+	var event ui.EventDetail
+	require.NoError(t, json.Unmarshal([]byte(w.gapless("events", "--json", jsonNumber(events[0].ID))), &event))
+	require.Equal(t, events[0].WebhookID, event.WebhookID)
+	require.Equal(t, events[0].Size, event.Size)
+	require.JSONEq(t, string(w.shop.REST(id)), event.Body)
+
+	var order ui.OrderDetail
+	require.NoError(t, json.Unmarshal([]byte(w.gapless("orders", "--json", "1001")), &order))
+	require.Equal(t, orders[0], order.Order)
+	require.NotEmpty(t, order.Content)
+	require.Equal(t, events[0].ID, order.Events[len(order.Events)-1].ID)
+	require.Equal(t, "intake", order.Decisions[0].Step)
+	require.Equal(t, "created", order.Attempts[0].Result)
+	require.NotEmpty(t, order.Attempts[0].Exchanges)
 }
 
 // An order's history is told in the order it happened, and what others wrote into
