@@ -71,14 +71,13 @@ type Door struct {
 
 	shops   map[string]*signer // by domain
 	buffers sync.Pool
-	spare   atomic.Int64 // bytes that large bodies may still take
+	taken   atomic.Int64 // bytes, by large bodies in hand
 }
 
 // NewDoor returns a door for these shops. An empty secret is an error: anybody
 // can sign with it.
 func NewDoor(shops []DoorShop) (*Door, error) {
 	d := &Door{RetryAfter: 5 * time.Second, MaxBody: MaxBody, Now: time.Now, shops: map[string]*signer{}}
-	d.spare.Store(largeBytes)
 	d.Refused = func(Refusal) {}
 	d.buffers.New = func() any { b := make([]byte, 0, 32<<10); return &b }
 	for _, s := range shops {

@@ -9,16 +9,17 @@ import (
 
 // Anybody may post a body in a shop's name, and memory is held until its
 // signature is checked. What bodies take beyond smallBody each, as they arrive,
-// is therefore bounded together; where largeBytes are taken the answer is 503,
-// and Shopify sends again. Who sends little holds up nobody, however slow.
+// is therefore bounded together; over largeBytes, or MaxBody where that is more,
+// the answer is 503, and Shopify sends again. Who sends little holds up nobody,
+// however slow.
 const (
 	smallBody  = 256 << 10
-	largeBytes = 32 << 20
+	largeBytes = 24 << 20
 )
 
 // release gives a buffer back, unless one large body has made it large.
 func (d *Door) release(buffer *[]byte) {
-	d.spare.Add(large(cap(*buffer)))
+	d.taken.Add(-large(cap(*buffer)))
 	if cap(*buffer) <= smallBody {
 		*buffer = (*buffer)[:0]
 		d.buffers.Put(buffer)
@@ -56,8 +57,8 @@ func (d *Door) readAll(r io.Reader, buffer *[]byte) error {
 func (d *Door) grow(buffer *[]byte) error {
 	size := min(2*cap(*buffer), int(d.MaxBody)+1)
 	more := large(size) - large(cap(*buffer))
-	if d.spare.Add(-more) < 0 {
-		d.spare.Add(more)
+	if d.taken.Add(more) > max(largeBytes, d.MaxBody) {
+		d.taken.Add(-more)
 		return &refused{http.StatusServiceUnavailable, "too many large bodies are being read at once"}
 	}
 	*buffer = append(make([]byte, 0, size), *buffer...)
