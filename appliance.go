@@ -128,7 +128,7 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 	if err := a.openStore(ctx, guest); err != nil {
 		return nil, err
 	}
-	rules, err := compileRules(c)
+	rules, err := compileRules(c.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -157,70 +157,42 @@ func openAppliance(ctx context.Context, c *Config, guest bool, log *slog.Logger)
 	return a, nil
 }
 
-// openParts makes what only needs the config: it tells every setting that
-// can't be used, at once.
-func (a *Appliance) openParts() error {
-	var problems ConfigError
-	for i, s := range a.Config.Shops {
-		client, err := shopify.NewClient(shopify.ClientConfig{
+// openParts makes what only needs the config, in which nothing is wrong.
+func (a *Appliance) openParts() (err error) {
+	for _, s := range a.Config.Shops {
+		a.Clients[s.Name], err = shopify.NewClient(shopify.ClientConfig{
 			Domain: s.Domain, AccessToken: s.AccessToken, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
 			APIVersion: s.APIVersion, APIURL: s.APIURL, Log: a.log.With("shop", s.Name),
 		})
 		if err != nil {
-			problems = append(problems, Problem{fmt.Sprintf("shops[%d]", i), err.Error(), "mend the shop's settings"})
-		}
-		a.Clients[s.Name] = client
-	}
-	for i, e := range a.Config.ERPs {
-		client := &http.Client{Transport: &http.Transport{
-			Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: e.Concurrency, IdleConnTimeout: 90 * time.Second,
-			DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, TLSHandshakeTimeout: 10 * time.Second,
-		}}
-		adapter, err := kinds[e.Kind].open(e.Settings, client, feed{a, e.Name})
-		if err != nil {
-			problems = append(problems, settingProblems(fmt.Sprintf("erps[%d].", i), err)...)
-			continue
-		}
-		a.ERPs[e.Name] = adapter
-		a.closers = append(a.closers, idle{client})
-		if c, ok := adapter.(io.Closer); ok {
-			a.closers = append(a.closers, c)
+			return fmt.Errorf("shop %s: %w", s.Name, err)
 		}
 	}
-	people, wrong := openChannels(a.Config)
-	a.people, problems = people, append(problems, wrong...)
+	for _, e := range a.Config.ERPs {
+		if err := a.openERP(e); err != nil {
+			return fmt.Errorf("ERP %s: %w", e.Name, err)
+		}
+	}
 	a.openOIDC()
-	if _, err := compileRules(a.Config); err != nil {
-		problems = append(problems, settingProblems("", err)...)
+	a.people, err = openChannels(a.Config)
+	return err
+}
+
+func (a *Appliance) openERP(e ERPConfig) error {
+	client := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: e.Concurrency, IdleConnTimeout: 90 * time.Second,
+		DialContext: (&net.Dialer{Timeout: 10 * time.Second}).DialContext, TLSHandshakeTimeout: 10 * time.Second,
+	}}
+	adapter, err := kinds[e.Kind].open(e.Settings, client, feed{a, e.Name})
+	if err != nil {
+		return err
 	}
-	if len(problems) > 0 {
-		return problems
+	a.ERPs[e.Name] = adapter
+	a.closers = append(a.closers, idle{client})
+	if c, ok := adapter.(io.Closer); ok {
+		a.closers = append(a.closers, c)
 	}
 	return nil
-}
-
-// settingProblems takes an adapter's joined errors apart.
-func settingProblems(prefix string, err error) []Problem {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []Problem
-		for _, e := range joined.Unwrap() {
-			all = append(all, settingProblems(prefix, e)...)
-		}
-		return all
-	}
-	var s *erp.SettingError
-	if errors.As(err, &s) {
-		return []Problem{{prefix + s.Key, s.Problem, s.Fix}}
-	}
-	return []Problem{{strings.TrimSuffix(prefix, "."), err.Error(), "mend it"}}
-}
-
-func compileRules(c *Config) (*erp.Rules, error) {
-	rules := make([]erp.Rule, len(c.Rules))
-	for i, r := range c.Rules {
-		rules[i] = erp.Rule(r)
-	}
-	return erp.CompileRules(rules)
 }
 
 func (a *Appliance) openStore(ctx context.Context, guest bool) error {
@@ -250,7 +222,7 @@ func webhookURI(c *Config) string {
 
 func (a *Appliance) engineConfig(rules *erp.Rules) ordersync.Config {
 	c := ordersync.Config{
-		Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Log: a.log,
+		Rules: rules, KeepBodies: a.Config.Store.KeepBodies, WebhookURI: webhookURI(a.Config), Drain: a.Config.Server.ShutdownTimeout, Log: a.log,
 		Report: ordersync.ReportConfig{At: sinceMidnight(a.Config.Report.At), Channels: a.people.report},
 		Alerts: ordersync.AlertConfig{Channels: a.people.alerts, After: a.Config.Alerts.After, Remind: a.Config.Alerts.Remind},
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -16,13 +18,11 @@ type channels struct {
 }
 
 // openChannels makes the channels; nothing is sent yet.
-func openChannels(c *Config) (channels, ConfigError) {
-	var made channels
-	var problems ConfigError
+func openChannels(c *Config) (made channels, err error) {
 	client := &http.Client{Timeout: 30 * time.Second}
-	add := func(to *[]alert.Channel, key string, channel alert.Channel, err error) {
-		if err != nil {
-			problems = append(problems, Problem{key, err.Error(), "mend it"})
+	add := func(to *[]alert.Channel, key string, channel alert.Channel, wrong error) {
+		if wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", key, wrong))
 			return
 		}
 		*to = append(*to, channel)
@@ -46,7 +46,7 @@ func openChannels(c *Config) (channels, ConfigError) {
 		webhook, err := alert.NewWebhook(c.Alerts.WebhookURL, c.Alerts.WebhookSecret, client, time.Now)
 		add(&made.alerts, "alerts.webhook_url", webhook, err)
 	}
-	return made, problems
+	return made, err
 }
 
 // sinceMidnight is a time of day, "07:00", that the config's check has passed.

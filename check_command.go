@@ -24,10 +24,10 @@ func (cmd checkCommand) Run(ctx context.Context, p *Program, c *commands) error 
 		return err
 	}
 	a := newAppliance(config, p.logger(config))
+	defer a.Close()
 	if err := a.openParts(); err != nil {
 		return err
 	}
-	defer a.Close()
 	k := &checks{Program: p, config: config}
 	k.note("config", nil)
 	if config.Store.EncryptionKey == "" {

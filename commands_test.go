@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -37,21 +38,65 @@ name = "bookss"
 kind = "http"
 url = "http://127.0.0.1:1"
 tier = "D"
+body = "{number: .name"
+order_path = "/orders"
 retry = { first = "1h", max = "1s" }
+[[erps]]
+name = "ledger"
+kind = "tryton"
+database = "gapless"
+user = "gapless"
+password = "env:NOT_SET"
+state = "posted"
+[[erps]]
+name = "trial"
+kind = "sandbox"
+path = "trial.jsonl"
+fail_rate = 2.0
+[[erps]]
+name = "shelf"
+kind = "pull"
+body = "env:SHELF_BODY"
 [[rules]]
 name = "broken"
 when = ".test ||"
 then = "exclude"
-`, environ: []string{"GAPLESS_SERVER__LOG_LEVEL=loud"}})
+[alerts]
+webhook_url = "https://example.com/alerts"
+webhook_secret = "no base64!"
+[smtp]
+host = "mail.example.com"
+user = "gapless"
+tls = "off"
+`, environ: []string{"GAPLESS_SERVER__LOG_LEVEL=loud", "SHELF_BODY=whispered |"}})
+	t.Chdir(w.dir)
 	for _, command := range []string{"serve", "check", "orders"} {
 		code, stdout, stderr := w.try(command)
 		require.Equal(t, 2, code, command)
 		require.Empty(t, stdout)
-		for _, mistake := range []string{`shops[0].erp: there is no [[erps]] table named "books"`, "erps[0].retry.max", "server.log_level"} {
+		require.Contains(t, stderr, "14 problems", stderr)
+		for _, mistake := range []string{
+			`shops[0].erp: there is no [[erps]] table named "books"; did you mean bookss?`,
+			"erps[0].retry.max: it is shorter than retry.first; make it the longer one",
+			`server.log_level: "loud" is not known here; write one of debug, info, warn, error`,
+			`erps[0].tier: there is no such tier; write "A", "B" or "C"`,
+			"erps[0].body: jq does not understand it: unexpected EOF; write a jq program such as",
+			"erps[0].order_path: it does not lead to one order; write a path with {ref} in it",
+			"erps[1].url: is not the address of a Tryton server; set it to one like",
+			"erps[1].password: the environment has no variable NOT_SET; set it, or correct the name after env:",
+			`erps[1].state: is not a state a sale can be left in; set it to "draft", "quotation" or "confirmed"`,
+			"erps[2].fail_rate: it is not a share; write a number from 0 to 1",
+			"erps[3].body: what env:SHELF_BODY stands for can't be used; write a jq program such as",
+			"rules[0].when: jq does not understand it: unexpected token \"|\"; write a jq condition over the order",
+			`alerts.webhook_secret: it is not base64; write "whsec_" and the secret's bytes in base64`,
+			`smtp.tls: the password would travel in clear; write "starttls" or "implicit"`,
+		} {
 			require.Contains(t, stderr, mistake, command)
 		}
+		require.NotContains(t, stderr, "whispered")
 	}
 	require.NoFileExists(t, filepath.Join(w.dir, "gapless.db"), "nothing was begun")
+	require.NoFileExists(t, filepath.Join(w.dir, "trial.jsonl"))
 }
 
 // What only an adapter or a compiler can tell is told like the rest.
@@ -72,7 +117,7 @@ then = "exclude"
 	for _, command := range []string{"serve", "check", "poll"} {
 		code, _, stderr := w.try(command)
 		require.Equal(t, 2, code, command)
-		for _, mistake := range []string{"erps[0].tier", "erps[0].method", "erps[0].total_path", "rules"} {
+		for _, mistake := range []string{"erps[0].tier", "erps[0].method", "erps[0].total_path", "rules[0].when"} {
 			require.Contains(t, stderr, mistake, command)
 		}
 	}
@@ -197,6 +242,21 @@ func TestOrdersAndEventsAreListedAndShown(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(w.gapless("events", "--json", "--topic", "orders/create")), &events))
 	require.Len(t, events, 1)
 	require.JSONEq(t, string(w.shop.REST(id)), w.gapless("events", jsonNumber(events[0].ID)), "the body as it came")
+
+	var event ui.EventDetail
+	require.NoError(t, json.Unmarshal([]byte(w.gapless("events", "--json", jsonNumber(events[0].ID))), &event))
+	require.Equal(t, events[0].WebhookID, event.WebhookID)
+	require.Equal(t, events[0].Size, event.Size)
+	require.JSONEq(t, string(w.shop.REST(id)), event.Body)
+
+	var order ui.OrderDetail
+	require.NoError(t, json.Unmarshal([]byte(w.gapless("orders", "--json", "1001")), &order))
+	require.Equal(t, orders[0], order.Order)
+	require.NotEmpty(t, order.Content)
+	require.Equal(t, events[0].ID, order.Events[len(order.Events)-1].ID)
+	require.Equal(t, "intake", order.Decisions[0].Step)
+	require.Equal(t, "created", order.Attempts[0].Result)
+	require.NotEmpty(t, order.Attempts[0].Exchanges)
 }
 
 // An order's history is told in the order it happened, and what others wrote into
@@ -359,6 +419,28 @@ func TestTheDemoLosesNothing(t *testing.T) {
 	require.Contains(t, stdout, "Nothing lost, nothing doubled.")
 	require.Contains(t, stdout, " = ", "the balance")
 	require.Contains(t, stdout, "never arrives", "no webhook was lost, so that nothing was shown")
+}
+
+func TestTheDemoPrintsTheAddressOfItsPages(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ended := newJournal(), make(chan struct{})
+	go func() {
+		defer close(ended)
+		(&Program{Args: []string{"demo"}, Stdout: out, Stderr: out}).Run(ctx)
+	}()
+	defer func() { cancel(); <-ended }()
+	require.True(t, out.says(t, "stop: Ctrl-C", ended), out)
+	found := regexp.MustCompile(`Pages: (http://127\.0\.0\.1:\d+/)\n`).FindStringSubmatch(out.String())
+	require.NotNil(t, found, out)
+	defer http.DefaultClient.CloseIdleConnections()
+	answer, err := http.Get(found[1])
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	require.Contains(t, string(page), "<h1", "a page, and no log-in")
+	require.NotContains(t, string(page), "password")
 }
 
 // The same seed plays the same orders and the same faults; only how far it gets

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/agnivade/levenshtein"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
 // Problem is one mistake in the config: where it is, what it is, and what to
@@ -268,6 +269,7 @@ func (l *loader) checkERPs(erps []ERPConfig) {
 		}
 		l.atLeast(key+".circuit.failures", int64(e.Circuit.Failures), 1)
 		l.positive(key+".circuit.pause", e.Circuit.Pause)
+		l.checkSettings(key, e.Settings)
 	}
 }
 
@@ -279,18 +281,6 @@ func (l *loader) checkLink(key, link string) {
 		return
 	}
 	l.httpURL(key, filled)
-}
-
-func (l *loader) checkRules(rules []RuleConfig) {
-	names := map[string]string{}
-	for i, r := range rules {
-		key := fmt.Sprintf("rules[%d]", i)
-		if l.required(key+".name", r.Name) {
-			l.unique(key+".name", r.Name, names)
-		}
-		l.required(key+".when", r.When)
-		l.oneOf(key+".then", r.Then, "exclude", "hold")
-	}
 }
 
 func (l *loader) checkMail(c *Config) {
@@ -307,7 +297,7 @@ func (l *loader) checkMail(c *Config) {
 		l.add("smtp.port", strconv.Itoa(c.SMTP.Port)+" is not a port", "write 587, 465 or 25, as your mail server has it")
 	}
 	l.oneOf("smtp.tls", c.SMTP.TLS, "auto", "starttls", "implicit", "off")
-	if c.SMTP.TLS == "off" && c.SMTP.Password != "" && !loopback(c.SMTP.Host) {
+	if c.SMTP.TLS == "off" && c.SMTP.User+c.SMTP.Password != "" && !loopback(c.SMTP.Host) {
 		l.add("smtp.tls", "the password would travel in clear", `write "starttls" or "implicit"`)
 	}
 	if c.Alerts.SlackURL != "" {
@@ -315,6 +305,9 @@ func (l *loader) checkMail(c *Config) {
 	}
 	if c.Alerts.WebhookURL != "" {
 		l.httpURL("alerts.webhook_url", c.Alerts.WebhookURL)
+	}
+	if _, err := standardwebhooks.NewWebhook(c.Alerts.WebhookSecret); err != nil && c.Alerts.WebhookSecret != "" {
+		l.add("alerts.webhook_secret", "it is not base64", `write "whsec_" and the secret's bytes in base64`)
 	}
 	l.positive("alerts.remind", c.Alerts.Remind)
 }

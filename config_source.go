@@ -29,11 +29,12 @@ type loader struct {
 	env      map[string]string
 	kinds    map[string]func() any
 	refs     references
+	referred map[string]string // the reference that stands at a key
 	problems ConfigError
 }
 
 func newLoader(dir string, environ []string, kinds map[string]func() any) *loader {
-	l := &loader{dir: dir, env: map[string]string{}, kinds: kinds, refs: references{}}
+	l := &loader{dir: dir, env: map[string]string{}, kinds: kinds, refs: references{}, referred: map[string]string{}}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		l.env[name] = value
@@ -194,6 +195,7 @@ func (l *loader) reference(key, text string) string {
 	} else {
 		return text
 	}
+	l.referred[key] = text
 	if value != "" {
 		l.refs[value] = text
 	}

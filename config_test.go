@@ -368,7 +368,7 @@ func TestExampleLoadsAndShowsEveryKey(t *testing.T) {
 		"GAPLESS_KEY=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
 		"ACME_TOKEN=a", "ACME_SECRET=b", "ACME_EU_CLIENT_ID=c", "ACME_EU_CLIENT_SECRET=d",
 		"TRYTON_PASSWORD=e", "MIDDLEWARE_SECRET=whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 32)), "MIDDLEWARE_TOKEN=f",
-		"SMTP_USER=g", "SMTP_PASSWORD=h", "SLACK_URL=https://hooks.slack.com/services/x", "ALERT_SECRET=i", "OIDC_SECRET=j",
+		"SMTP_USER=g", "SMTP_PASSWORD=h", "SLACK_URL=https://hooks.slack.com/services/x", "ALERT_SECRET=aQ==", "OIDC_SECRET=j",
 	}
 	kinds := map[string]func() any{
 		"tryton":  func() any { return &tryton.Settings{} },

@@ -155,7 +155,7 @@ func (d *demo) open(ctx context.Context, dir string) (err error) {
 	d.books.SetFaults(demoERPFaults)
 	fmt.Fprintf(d.out, "A pretend shop sends its orders to Gapless, which carries them into a pretend ERP.\n"+
 		"Webhooks get lost, doubled, late and forged on the way, and the ERP fails now and then.\n"+
-		"API: http://%s/api/v1/stats    files: %s    stop: Ctrl-C\n\n", d.listener.Addr(), dir)
+		"Pages: http://%[1]s/\nAPI: http://%[1]s/api/v1/stats    files: %[2]s    stop: Ctrl-C\n\n", d.listener.Addr(), dir)
 	return nil
 }
 

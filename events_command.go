@@ -28,6 +28,9 @@ func (cmd eventsCommand) Run(ctx context.Context, p *Program, c *commands) error
 		if err != nil {
 			return err
 		}
+		if cmd.JSON {
+			return writeJSON(p.Stdout, ui.EventDetailOf(e))
+		}
 		_, err = p.Stdout.Write(append(e.Body, '\n'))
 		return err
 	}

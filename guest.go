@@ -24,8 +24,7 @@ func (p *Program) guest(ctx context.Context, c *commands) (*Appliance, error) {
 	return a, explained(err)
 }
 
-// guestStore opens the store alone, beside a running `gapless serve`. It works
-// though an ERP's settings are wrong.
+// guestStore opens the store alone, beside a running `gapless serve`.
 func (p *Program) guestStore(ctx context.Context, c *commands) (*store.Store, error) {
 	config, err := p.config(c.Config)
 	if err != nil {

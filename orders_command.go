@@ -40,15 +40,15 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 	if cmd.Order != "" && len(views) == 0 {
 		return fmt.Errorf("there is no order %s here", cmd.Order)
 	}
+	if cmd.Order != "" {
+		return cmd.one(ctx, p.Stdout, db, views[0])
+	}
 	if cmd.JSON {
 		orders := []ui.Order{}
 		for _, v := range views {
 			orders = append(orders, ui.OrderOf(v.Order, v.Delivery))
 		}
 		return writeJSON(p.Stdout, orders)
-	}
-	if cmd.Order != "" {
-		return showOrder(ctx, p.Stdout, db, views[0])
 	}
 	table := newTable(p.Stdout, "SHOP", "ORDER", "ID", "STATE", "TOTAL", "ERP", "ERP REF", "UPDATED", "REASON")
 	for _, v := range views {
@@ -57,8 +57,11 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 	return table.flush()
 }
 
-// showOrder tells everything that happened to one order.
-func showOrder(ctx context.Context, w io.Writer, s *store.Store, v store.OrderView) error {
+// one tells everything that happened to one order.
+func (cmd ordersCommand) one(ctx context.Context, w io.Writer, s *store.Store, v store.OrderView) error {
+	if cmd.JSON {
+		return oneAsJSON(ctx, w, s, v)
+	}
 	fmt.Fprintf(w, "%s %s (%d), %s %s, updated %s\n", v.Shop, printable(v.Name), v.ID, v.Total, v.Currency, v.UpdatedAt.Format(time.RFC3339))
 	fmt.Fprintf(w, "  %s: %s, wanted %s, held %s\n", v.Delivery.ERP, v.Delivery.State, v.Delivery.Wanted, v.Delivery.Held)
 	if v.Delivery.Reason != "" {
@@ -77,6 +80,19 @@ func showOrder(ctx context.Context, w io.Writer, s *store.Store, v store.OrderVi
 		table.row(h.at.Format(time.RFC3339), h.step, h.outcome, h.detail)
 	}
 	return table.flush()
+}
+
+// oneAsJSON reads the order anew: a list leaves its content out.
+func oneAsJSON(ctx context.Context, w io.Writer, s *store.Store, v store.OrderView) error {
+	o, err := s.Order(ctx, v.OrderKey)
+	if err != nil {
+		return err
+	}
+	detail, err := ui.OrderDetailOf(ctx, s, o, v.Delivery)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, detail)
 }
 
 // happened is one thing that was decided about an order, or tried.

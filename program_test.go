@@ -281,6 +281,41 @@ func TestWebhooksTakenWhileStoppingAreKept(t *testing.T) {
 	require.GreaterOrEqual(t, events, kept, "answered with 200, but not kept")
 }
 
+// A call that the ERP does not answer holds up a stop as long as the config says
+// and no longer. It is looked up at the next start.
+func TestAStopWaitsForDeliveriesAsLongAsTheConfigSays(t *testing.T) {
+	arrived, answer := make(chan struct{}, 1), make(chan struct{})
+	silent := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				select {
+				case arrived <- struct{}{}:
+				default:
+				}
+				<-answer
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	w := newWorld(t, setup{before: silent, environ: []string{"GAPLESS_SERVER__SHUTDOWN_TIMEOUT=100ms", "GAPLESS_ERPS__BOOKS__TIMEOUT=30s"}})
+	defer close(answer)
+	r := w.serve()
+	w.eventually(w.subscribed)
+	w.shop.Create()
+	require.NoError(t, w.shop.Flush(t.Context()))
+	<-arrived
+	r.term()
+	select {
+	case <-r.ended:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the stop still waits for the ERP")
+	}
+	require.Zero(t, r.code, r.log)
+	var sending int
+	query(w, &sending, `SELECT count(*) FROM deliveries WHERE sent_at > 0`)
+	require.Equal(t, 1, sending, "the intent is kept")
+}
+
 // Nobody is there at first: the start prints the link by which the first admin
 // is made, anew at each start, until it was used.
 func TestTheFirstAdminComesByTheLinkThatTheStartPrints(t *testing.T) {

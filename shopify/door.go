@@ -10,10 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -71,21 +71,13 @@ type Door struct {
 
 	shops   map[string]*signer // by domain
 	buffers sync.Pool
-	large   chan struct{} // a token each large body in hand
+	taken   atomic.Int64 // bytes, by large bodies in hand
 }
-
-// A body over smallBody, or of a length not told, is large: so many at once are
-// read, since anybody may post one and memory is held until its signature is
-// checked. Others get 503; Shopify sends them again.
-const (
-	smallBody   = 256 << 10
-	largeBodies = 8
-)
 
 // NewDoor returns a door for these shops. An empty secret is an error: anybody
 // can sign with it.
 func NewDoor(shops []DoorShop) (*Door, error) {
-	d := &Door{RetryAfter: 5 * time.Second, MaxBody: MaxBody, Now: time.Now, shops: map[string]*signer{}, large: make(chan struct{}, largeBodies)}
+	d := &Door{RetryAfter: 5 * time.Second, MaxBody: MaxBody, Now: time.Now, shops: map[string]*signer{}}
 	d.Refused = func(Refusal) {}
 	d.buffers.New = func() any { b := make([]byte, 0, 32<<10); return &b }
 	for _, s := range shops {
@@ -111,15 +103,6 @@ func (r *refused) Error() string { return r.reason }
 
 // ServeHTTP takes one webhook.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength < 0 || r.ContentLength > smallBody {
-		select {
-		case d.large <- struct{}{}:
-			defer func() { <-d.large }()
-		default:
-			d.turnAway(w, r, &refused{http.StatusServiceUnavailable, "too many large bodies are being read at once"})
-			return
-		}
-	}
 	buffer := d.buffers.Get().(*[]byte)
 	defer d.release(buffer)
 	hook, err := d.read(w, r, buffer)
@@ -153,31 +136,40 @@ func (d *Door) turnAway(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, http.StatusText(no.status), no.status) // the reason is for our log, not for a stranger
 }
 
-// read takes the request apart. The webhook's body lives in buffer.
-func (d *Door) read(w http.ResponseWriter, r *http.Request, buffer *[]byte) (*Webhook, error) {
+// admit checks what costs nothing to check, before any of the body is read, and
+// returns who may have signed it, and the signature.
+func (d *Door) admit(r *http.Request) (*signer, []byte, error) {
 	if err := oneOfEach(r.Header); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if r.Header.Get("Shopify-Hmac-Sha256") != "" && r.Header.Get("X-Shopify-Hmac-Sha256") == "" {
-		return nil, &refused{http.StatusUnauthorized, "this is Shopify's Events delivery, which Gapless does not take; remove it from the app's TOML and let Gapless subscribe to webhooks"}
+		return nil, nil, &refused{http.StatusUnauthorized, "this is Shopify's Events delivery, which Gapless does not take; remove it from the app's TOML and let Gapless subscribe to webhooks"}
 	}
 	shop, known := d.shops[strings.ToLower(r.Header.Get("X-Shopify-Shop-Domain"))]
 	if !known {
-		return nil, &refused{http.StatusNotFound, "X-Shopify-Shop-Domain names no configured shop"}
+		return nil, nil, &refused{http.StatusNotFound, "X-Shopify-Shop-Domain names no configured shop"}
+	}
+	given, err := givenSignature(r.Header)
+	if err != nil {
+		return nil, nil, err
 	}
 	if r.ContentLength > d.MaxBody {
-		return nil, d.tooLarge()
+		return nil, nil, d.tooLarge()
 	}
-	body, err := readAll(http.MaxBytesReader(w, r.Body, d.MaxBody), (*buffer)[:0])
-	*buffer = body
+	return shop, given, nil
+}
+
+// read takes the request apart. The webhook's body lives in buffer.
+func (d *Door) read(w http.ResponseWriter, r *http.Request, buffer *[]byte) (*Webhook, error) {
+	shop, given, err := d.admit(r)
 	if err != nil {
-		var over *http.MaxBytesError
-		if errors.As(err, &over) {
-			return nil, d.tooLarge()
-		}
-		return nil, fmt.Errorf("read the body: %w", err)
+		return nil, err
 	}
-	if err := shop.check(body, r.Header); err != nil {
+	if err := d.readAll(http.MaxBytesReader(w, r.Body, d.MaxBody), buffer); err != nil {
+		return nil, err
+	}
+	body := *buffer
+	if err := shop.check(body, given); err != nil {
 		return nil, err
 	}
 	return &Webhook{
@@ -190,33 +182,6 @@ func (d *Door) read(w http.ResponseWriter, r *http.Request, buffer *[]byte) (*We
 		ReceivedAt:  d.Now().UTC(),
 		Body:        body,
 	}, nil
-}
-
-func (d *Door) tooLarge() error {
-	return &refused{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is over %d bytes", d.MaxBody)}
-}
-
-// release gives a buffer back, unless one large body has made it large.
-func (d *Door) release(buffer *[]byte) {
-	if cap(*buffer) <= smallBody {
-		d.buffers.Put(buffer)
-	}
-}
-
-func readAll(r io.Reader, b []byte) ([]byte, error) {
-	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
-		}
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if err == io.EOF {
-			return b, nil
-		}
-		if err != nil {
-			return b, err
-		}
-	}
 }
 
 // oneOfEach refuses a header given twice (which of the two was meant?) and one
@@ -297,16 +262,21 @@ func (s *secret) sign(body, into []byte) []byte {
 	return state.Sum(into)
 }
 
-// check compares in constant time against every secret, whichever matches.
-func (s *signer) check(body []byte, h http.Header) error {
+// givenSignature is the signature that a request claims.
+func givenSignature(h http.Header) ([]byte, error) {
 	text := h.Get("X-Shopify-Hmac-Sha256")
 	if text == "" {
-		return &refused{http.StatusUnauthorized, "the header X-Shopify-Hmac-Sha256 is missing"}
+		return nil, &refused{http.StatusUnauthorized, "the header X-Shopify-Hmac-Sha256 is missing"}
 	}
 	given, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return &refused{http.StatusUnauthorized, "the header X-Shopify-Hmac-Sha256 is not base64"}
+	if err != nil || len(given) != sha256.Size {
+		return nil, &refused{http.StatusUnauthorized, "the header X-Shopify-Hmac-Sha256 is not an HMAC-SHA256 in base64"}
 	}
+	return given, nil
+}
+
+// check compares in constant time against every secret, whichever matches.
+func (s *signer) check(body, given []byte) error {
 	if len(body) == 0 {
 		return &refused{http.StatusUnauthorized, "the body is empty"}
 	}

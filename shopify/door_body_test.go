@@ -192,20 +192,95 @@ func BenchmarkDoor(b *testing.B) {
 	require.Equal(b, http.StatusOK, answer.Code)
 }
 
-// Large bodies are read a few at a time; the next one is told to come again.
+// What costs nothing to check is checked before any of a large body is taken.
+func TestAStrangersLargeBodyIsNotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*http.Request)
+		status int
+	}{
+		"an unknown shop":        {with("X-Shopify-Shop-Domain", "else.myshopify.com"), http.StatusNotFound},
+		"no signature":           {without("X-Shopify-Hmac-Sha256"), http.StatusUnauthorized},
+		"a signature not base64": {with("X-Shopify-Hmac-Sha256", "***"), http.StatusUnauthorized},
+		"a signature too short":  {with("X-Shopify-Hmac-Sha256", "c2hvcnQ="), http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			door, k := newDoor(t)
+			r := delivery(t, "http://door", hello, c.change)
+			r.ContentLength, r.Body = -1, io.NopCloser(failingReader{t})
+			answer := httptest.NewRecorder()
+			door.ServeHTTP(answer, r)
+			require.Equal(t, c.status, answer.Code)
+			require.Len(t, k.refusals, 1)
+		})
+	}
+}
+
+// slowly posts body in pieces with a signature that fits nothing, and ends it
+// only when told to.
+func slowly(t *testing.T, door *Door, body []byte) (end func()) {
+	t.Helper()
+	pieces, slow := io.Pipe()
+	r := delivery(t, "http://door", hello, with("X-Shopify-Hmac-Sha256", signature("guessed", hello)))
+	r.ContentLength, r.Body = -1, pieces
+	answer, done := httptest.NewRecorder(), make(chan struct{})
+	go func() {
+		door.ServeHTTP(answer, r)
+		pieces.CloseWithError(io.ErrClosedPipe) // as the server does with what was not read
+		close(done)
+	}()
+	_, err := slow.Write(body)
+	require.NoError(t, err)
+	return func() {
+		slow.Close()
+		<-done
+		require.Equal(t, http.StatusUnauthorized, answer.Code)
+	}
+}
+
+func TestSlowStrangersHoldUpNoLargeBody(t *testing.T) {
+	door, k := newDoor(t)
+	for range 64 {
+		defer slowly(t, door, bytes.Repeat([]byte("x"), 300<<10))()
+	}
+	answer := httptest.NewRecorder()
+	door.ServeHTTP(answer, delivery(t, "http://door", bytes.Repeat([]byte("x"), 1<<20), chunked))
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.Len(t, k.hooks, 1)
+}
+
+func TestALimitOverTheSharedMemoryCanBeReached(t *testing.T) {
+	door, k := newDoor(t, func(d *Door) { d.MaxBody = largeBytes + 1<<20 })
+	answer := httptest.NewRecorder()
+	door.ServeHTTP(answer, delivery(t, "http://door", bytes.Repeat([]byte("x"), int(door.MaxBody)), chunked))
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.Len(t, k.hooks[0].Body, int(door.MaxBody))
+}
+
+// Large bodies share so much memory; whose body finds none left is told to come
+// again, and can once the others are done.
 func TestTooManyLargeBodiesAtOnceAreToldToComeAgain(t *testing.T) {
-	door, err := NewDoor([]DoorShop{{Name: "acme", Domain: "acme.myshopify.com", Secrets: []string{"s"}}})
-	if err != nil {
-		t.Fatal(err)
+	door, k := newDoor(t)
+	large := bytes.Repeat([]byte("x"), MaxBody)
+	ask := func() *httptest.ResponseRecorder {
+		answer := httptest.NewRecorder()
+		door.ServeHTTP(answer, delivery(t, "http://door", large))
+		return answer
 	}
-	for range largeBodies {
-		door.large <- struct{}{}
+	var ends []func()
+	for range largeBytes / MaxBody {
+		ends = append(ends, slowly(t, door, large))
 	}
-	r := httptest.NewRequest(http.MethodPost, "/webhooks/shopify", io.MultiReader(strings.NewReader("{}"))) // of unknown length
-	r.Header.Set("X-Shopify-Shop-Domain", "acme.myshopify.com")
-	w := httptest.NewRecorder()
-	door.ServeHTTP(w, r)
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Fatalf("status %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
+	answer := ask()
+	require.Equal(t, http.StatusServiceUnavailable, answer.Code)
+	require.NotEmpty(t, answer.Header().Get("Retry-After"))
+	require.Contains(t, k.refusals[0].Reason, "too many large bodies")
+
+	answer = httptest.NewRecorder()
+	door.ServeHTTP(answer, delivery(t, "http://door", large[:smallBody], with("X-Shopify-Webhook-Id", "small")))
+	require.Equal(t, http.StatusOK, answer.Code, "small ones pass meanwhile")
+	for _, end := range ends {
+		end()
 	}
+	require.Equal(t, http.StatusOK, ask().Code)
+	require.Zero(t, door.taken.Load(), "all was given back")
 }

@@ -171,8 +171,8 @@ func TestTheDoorTurnsAwayAndTellsOnlyUsWhy(t *testing.T) {
 		reason string
 	}{
 		"no signature":             {without("X-Shopify-Hmac-Sha256"), 401, "X-Shopify-Hmac-Sha256 is missing"},
-		"a signature not base64":   {with("X-Shopify-Hmac-Sha256", "***"), 401, "not base64"},
-		"a signature cut short":    {with("X-Shopify-Hmac-Sha256", signature("new secret", hello)[:20]), 401, "fits none"},
+		"a signature not base64":   {with("X-Shopify-Hmac-Sha256", "***"), 401, "not an HMAC-SHA256"},
+		"a signature cut short":    {with("X-Shopify-Hmac-Sha256", signature("new secret", hello)[:20]), 401, "not an HMAC-SHA256"},
 		"a signature of nothing":   {with("X-Shopify-Hmac-Sha256", signature("", hello)), 401, "fits none"},
 		"another body's signature": {with("X-Shopify-Hmac-Sha256", signature("new secret", []byte("else"))), 401, "fits none"},
 		"another shop's secret":    {with("X-Shopify-Hmac-Sha256", signature("other secret", hello)), 401, "fits none"},

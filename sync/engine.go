@@ -84,7 +84,9 @@ type Config struct {
 	KeepBodies time.Duration
 	// Late is the age from which a webhook is old news that another look at
 	// Shopify must confirm; 0: two minutes.
-	Late   time.Duration
+	Late time.Duration
+	// Drain is how long a stop waits for calls under way; 0: eight seconds.
+	Drain  time.Duration
 	Report ReportConfig
 	Alerts AlertConfig
 	// Listening is since when Gapless has been there to take webhooks; zero: from
@@ -137,6 +139,9 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	}
 	if e.cfg.Late == 0 {
 		e.cfg.Late = 2 * time.Minute
+	}
+	if e.cfg.Drain == 0 {
+		e.cfg.Drain = drainTime
 	}
 	if e.started = cfg.Listening; e.started.IsZero() {
 		e.started = e.now()

@@ -101,9 +101,9 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// drain waits for the attempts in hand, as long as a request may take.
+// drain waits for the attempts in hand, as long as a stop may take.
 func (l *lane) drain(done <-chan struct{}) {
-	timer := time.NewTimer(drainTime)
+	timer := time.NewTimer(l.engine.cfg.Drain)
 	defer timer.Stop()
 	for l.running > 0 {
 		select {
@@ -115,7 +115,7 @@ func (l *lane) drain(done <-chan struct{}) {
 	}
 }
 
-// drainTime bounds a stop; supervisors kill after 10 s.
+// drainTime bounds a stop unless told otherwise; supervisors kill after 10 s.
 const drainTime = 8 * time.Second
 
 // received takes what is in the channel and says how many they were.

@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -85,9 +85,14 @@ func (s *Server) showEvent(ctx context.Context, in *eventIn) (*answer[EventDetai
 	if !seesPeople(ctx) {
 		return &answer[EventDetail]{EventDetail{Event: EventOf(e), Hidden: hidden}}, nil
 	}
+	return &answer[EventDetail]{EventDetailOf(e)}, nil
+}
+
+// EventDetailOf tells a stored event with its body.
+func EventDetailOf(e store.Event) EventDetail {
 	detail := EventDetail{Event: EventOf(e), Body: string(e.Body)}
-	if valid := strings.ToValidUTF8(detail.Body, ""); valid != detail.Body {
+	if !utf8.Valid(e.Body) {
 		detail.Body, detail.Base64 = base64.StdEncoding.EncodeToString(e.Body), true
 	}
-	return &answer[EventDetail]{detail}, nil
+	return detail
 }

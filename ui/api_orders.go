@@ -156,19 +156,31 @@ func (s *Server) showOrder(ctx context.Context, in *orderIn) (*answer[OrderDetai
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, s.failed("the delivery could not be read", err)
 	}
-	decisions, err := s.Store.Decisions(ctx, key, 500)
+	detail, err := OrderDetailOf(ctx, s.Store, order, delivery)
 	if err != nil {
-		return nil, s.failed("the history could not be read", err)
+		return nil, s.failed("the order could not be read", err)
 	}
-	events, err := s.Store.Events(ctx, store.EventFilter{Shop: in.Shop, OrderID: in.ID, Limit: 200})
+	if !seesPeople(ctx) {
+		detail.hide()
+	}
+	return &answer[OrderDetail]{detail}, nil
+}
+
+// OrderDetailOf tells a stored order and its delivery with all that happened to it.
+func OrderDetailOf(ctx context.Context, s *store.Store, o store.Order, d store.Delivery) (OrderDetail, error) {
+	detail := OrderDetail{Order: OrderOf(o, d), Content: o.Content, Decisions: []Decision{}, Events: []Event{}, Attempts: []Attempt{}}
+	decisions, err := s.Decisions(ctx, o.OrderKey, 500)
 	if err != nil {
-		return nil, s.failed("the events could not be read", err)
+		return detail, fmt.Errorf("read its history: %w", err)
 	}
-	tries, err := s.Store.Tries(ctx, store.TryFilter{Order: key, Limit: 100, Full: true})
+	events, err := s.Events(ctx, store.EventFilter{Shop: o.Shop, OrderID: o.ID, Limit: 200})
 	if err != nil {
-		return nil, s.failed("the attempts could not be read", err)
+		return detail, fmt.Errorf("read its events: %w", err)
 	}
-	detail := OrderDetail{Order: OrderOf(order, delivery), Content: order.Content, Decisions: []Decision{}, Events: []Event{}, Attempts: []Attempt{}}
+	tries, err := s.Tries(ctx, store.TryFilter{Order: o.OrderKey, Limit: 100, Full: true})
+	if err != nil {
+		return detail, fmt.Errorf("read its attempts: %w", err)
+	}
 	for _, d := range decisions {
 		detail.Decisions = append(detail.Decisions, Decision{d.At, d.Step, d.Outcome, d.Detail, d.EventID})
 	}
@@ -178,10 +190,7 @@ func (s *Server) showOrder(ctx context.Context, in *orderIn) (*answer[OrderDetai
 	for _, t := range tries {
 		detail.Attempts = append(detail.Attempts, attemptOf(t))
 	}
-	if !seesPeople(ctx) {
-		detail.hide()
-	}
-	return &answer[OrderDetail]{detail}, nil
+	return detail, nil
 }
 
 // hide takes the customer's data out.

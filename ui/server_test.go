@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -329,11 +331,50 @@ func TestLiveAndReady(t *testing.T) {
 	require.JSONEq(t, `{"ok":true}`, a.body)
 
 	require.NoError(t, s.store.Close())
+	s.pass(readyFor)
 	a = s.ask("GET", "/readyz", "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.Contains(t, a.body, `"ok":false`)
 	require.Contains(t, a.body, "the store can't write")
 	require.Equal(t, http.StatusOK, s.ask("GET", "/livez", "").status, "a process that answers lives")
+}
+
+// Anybody may ask whether Gapless is ready, and each write wears the disk.
+func TestAskingForReadinessOftenWritesOnce(t *testing.T) {
+	s := newSite(t)
+	db, err := sql.Open("sqlite", "file:"+s.path)
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `CREATE TABLE asked (n); CREATE TRIGGER asked AFTER INSERT ON meta WHEN new.key = 'ready' BEGIN INSERT INTO asked VALUES (1); END;
+		CREATE TRIGGER again AFTER UPDATE ON meta WHEN new.key = 'ready' BEGIN INSERT INTO asked VALUES (1); END`)
+	require.NoError(t, err)
+	writes := func() (n int) {
+		require.NoError(t, db.QueryRowContext(t.Context(), `SELECT count(*) FROM asked`).Scan(&n))
+		return n
+	}
+	var asking sync.WaitGroup
+	for range 20 {
+		asking.Go(func() {
+			if a := s.ask("GET", "/readyz", ""); a.status != http.StatusOK {
+				t.Errorf("answered %d", a.status)
+			}
+		})
+	}
+	asking.Wait()
+	require.Equal(t, 1, writes())
+
+	s.pass(readyFor)
+	require.Equal(t, http.StatusOK, s.ask("GET", "/readyz", "").status)
+	require.Equal(t, 2, writes(), "an old answer is none")
+}
+
+// Whoever asked first and went away has not said that the store can't write.
+func TestReadinessIsNotTheFirstAskersPatience(t *testing.T) {
+	s := newSite(t)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.ui.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/readyz", nil).WithContext(gone))
+	require.Equal(t, http.StatusOK, s.ask("GET", "/readyz", "").status)
 }
 
 func TestMetricsAreForThisMachineOrATokenOfTheirOwn(t *testing.T) {

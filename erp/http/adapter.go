@@ -32,7 +32,7 @@ func New(s Settings, client *http.Client, now func() time.Time) (*Adapter, error
 	a := &Adapter{s: s.withDefaults(), now: now}
 	body, err := erp.CompileBody(a.s.Body)
 	a.body = body
-	errs := []error{a.s.check(), err}
+	errs := []error{a.s.problems(), err}
 	for _, p := range []struct {
 		key, source string
 		into        **erp.JQ

@@ -3,6 +3,7 @@ package httperp
 import (
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -81,8 +82,15 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// check finds every setting that can't be used, jq programs aside.
-func (s Settings) check() error {
+// Check finds every setting that can't be used. The error joins one
+// *erp.SettingError for each.
+func (s Settings) Check() error {
+	_, err := New(s, http.DefaultClient, time.Now)
+	return err
+}
+
+// problems are all settings that can't be used, jq programs aside.
+func (s Settings) problems() error {
 	bad := []error{s.checkURL(), s.checkSecret()}
 	refuse := func(when bool, key, problem, fix string) {
 		if when {

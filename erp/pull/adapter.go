@@ -17,6 +17,13 @@ type Settings struct {
 	Body string `toml:"body"`
 }
 
+// Check tells whether the body program can be used. The error is an
+// *erp.SettingError.
+func (s Settings) Check() error {
+	_, err := erp.CompileBody(s.Body)
+	return err
+}
+
 // Adapter is an erp.Adapter. It is safe for concurrent use.
 type Adapter struct {
 	body erp.Body

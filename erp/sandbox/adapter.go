@@ -25,7 +25,7 @@ var _ erp.Adapter = (*ERP)(nil)
 // New opens the sandbox. now is its clock. wait passes the latency and gives
 // the context's error if that ends first; nil is a timer. Close it at the end.
 func New(s Settings, now func() time.Time, wait func(ctx context.Context, d time.Duration) error) (*ERP, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	l, err := openLedger(s.Path)

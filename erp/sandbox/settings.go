@@ -18,7 +18,9 @@ type Settings struct {
 	Seed       int64         `toml:"seed"`        // replays the same faults
 }
 
-func (s Settings) check() error {
+// Check finds every setting that can't be used. The error joins one
+// *erp.SettingError for each.
+func (s Settings) Check() error {
 	var bad []error
 	refuse := func(when bool, key, problem, fix string) {
 		if when {

@@ -140,6 +140,13 @@ func (s Settings) problems() error {
 	return errors.Join(found...)
 }
 
+// Check finds every setting that is wrong. The error joins one
+// *erp.SettingError for each.
+func (s Settings) Check() error {
+	_, err := New(s, http.DefaultClient, time.Now)
+	return err
+}
+
 // New makes the adapter. Its error joins one *erp.SettingError for each setting
 // that is wrong. client carries every request; now is the clock.
 func New(s Settings, client *http.Client, now func() time.Time) (*Adapter, error) {
