@@ -2,6 +2,7 @@ package shopify
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -137,6 +138,13 @@ func TestASignedWebhookIsKeptAsItCame(t *testing.T) {
 
 func TestTheDoorLetsIn(t *testing.T) {
 	gzipped := []byte("\x1f\x8b\x08\x00not really gzip")
+	var bomb bytes.Buffer // of 64 MiB
+	pack := gzip.NewWriter(&bomb)
+	for range 64 {
+		_, err := pack.Write(make([]byte, 1<<20))
+		require.NoError(t, err)
+	}
+	require.NoError(t, pack.Close())
 	for name, c := range map[string]struct {
 		body   []byte
 		change func(*http.Request)
@@ -147,6 +155,9 @@ func TestTheDoorLetsIn(t *testing.T) {
 		"a topic in other letters":            {hello, with("X-Shopify-Topic", "Orders/Updated")},
 		"a body in pieces":                    {hello, chunked},
 		"a body that says it is gzip, as is":  {gzipped, with("Content-Encoding", "gzip")},
+		"a gzip bomb, as is":                  {bomb.Bytes(), with("Content-Encoding", "gzip")},
+		"another content type":                {hello, with("Content-Type", "text/html")},
+		"no content type":                     {hello, without("Content-Type")},
 		"a body that is no UTF-8":             {[]byte("{\"name\":\"\xff\xfe\x00\"}"), func(*http.Request) {}},
 		"a body that is no JSON":              {[]byte("hello"), func(*http.Request) {}},
 		"the longest header":                  {hello, with("X-Shopify-Name", strings.Repeat("x", maxHeader))},
