@@ -26,7 +26,8 @@ type browser struct {
 	axe  string // the script that judges accessibility
 }
 
-// axePackage judges pages by WCAG.
+// axePackage judges pages by WCAG, with the size of targets, which it leaves out
+// unless it is asked for.
 const axePackage = "axe-core@4.14.1"
 
 // newBrowser opens a tab until the end of the test. Without Chromium or axe-core
@@ -200,7 +201,7 @@ func (b *browser) faults() string {
 const (
 	tooWide = `document.documentElement.scrollWidth <= innerWidth ? "" : [...document.querySelectorAll("main *, header *")]
 		.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join("\n") || "something"`
-	judge = `; axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.help + "\n" +
+	judge = `; axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.map(v => v.id + ": " + v.help + "\n" +
 		v.nodes.slice(0, 3).map(n => "  " + n.html.slice(0, 200) + "\n  " + n.failureSummary).join("\n")).join("\n"))`
 )
 

@@ -103,10 +103,13 @@ func TestPagesInARealBrowser(t *testing.T) {
 	t.Log("every page, in all forms, judged by axe")
 	lost = w.losing(a, 2)
 	live := liveIDs(t, a.Store)
+	calls, err := a.Store.Tries(t.Context(), store.TryFilter{Order: lost[0].OrderKey, Limit: 1})
+	require.NoError(t, err)
+	require.Len(t, calls, 1)
 	b.inAllForms(map[string]string{
 		"overview": "/", "gaps": "/gaps?state=all", "gap": fmt.Sprintf("/gaps/%d", live[0]), "healed-gap": "/gaps/1", "replay": fmt.Sprintf("/replay?gap=%d&gap=%d", live[0], live[1]),
 		"ignore": fmt.Sprintf("/ignore?gap=%d", live[0]), "orders": "/orders",
-		"order": fmt.Sprintf("/orders/acme/%d", lost[0].ID), "no-order": "/orders?q=nothing", "events": "/events", "event": "/events/1", "runs": "/runs", "run": "/runs/1",
+		"order": fmt.Sprintf("/orders/acme/%d", lost[0].ID), "no-order": "/orders?q=nothing", "call": fmt.Sprintf("/calls/%d", calls[0].ID), "events": "/events", "event": "/events/1", "runs": "/runs", "run": "/runs/1",
 		"reports": "/reports", "report": "/reports/" + day, "no-report": "/reports/2020-01-01", "health": "/health",
 		"settings": "/settings?when=.test&order=%23" + strings.TrimPrefix(lost[0].Name, "#"), "error": "/gaps/999",
 	})
