@@ -32,9 +32,23 @@ func callPage(v *visit) (view, error) {
 		body.Hidden = ""
 	}
 	if said := saidIn(t); said != nil && v.seesPeople() {
-		body.Calls, body.File = exchangesOf(said), body.Link+"/raw"
+		body.Calls, body.File = fitted(exchangesOf(said)), body.Link+"/raw"
 	}
 	return view{template: "call", title: fmt.Sprintf("Call %d", t.ID), body: body}, nil
+}
+
+// mostOfCall is how many bytes of what was said a call's own page holds.
+const mostOfCall = 64 << 10
+
+// fitted leaves out the words of exchanges that are too long for one page together.
+func fitted(all []exchange) []exchange {
+	space := room(mostOfCall)
+	for i, x := range all {
+		if !space.take(wordsOf(all[i : i+1])) {
+			all[i] = exchange{Head: short(x.Head, 200), Answered: short(x.Answered, 200), Left: true}
+		}
+	}
+	return all
 }
 
 // callRaw hands over what was said and heard, as it is kept.

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gapless/store"
@@ -19,58 +21,119 @@ const (
 	mostRaw     = 4
 	mostSaid    = 8
 	mostShown   = 16 << 10 // bytes of one body
+	mostWords   = 32 << 10 // bytes of all bodies of a page, and of all calls
 )
+
+// room is how many bytes a page still takes of what was said word for word: its
+// first view stays small, however much that was.
+type room int
+
+// take says whether n bytes still fit, and takes them.
+func (r *room) take(n int) bool {
+	if n > int(*r) {
+		return false
+	}
+	*r -= room(n)
+	return true
+}
+
+// history is an order's course, oldest first.
+type history struct {
+	All   []happening
+	Older string // of what there is more, in words; empty: this is all
+	Where string // where the older messages are; empty: there are none
+}
 
 // course is all that was heard of an order, decided about it, and done, in one
 // line of time; said are the newest calls, word for word.
-func (v *visit) course(key store.OrderKey, gaps []store.Gap, said []store.Try, c clock) ([]happening, error) {
+func (v *visit) course(key store.OrderKey, gaps []store.Gap, said []store.Try, c clock) (h history, err error) {
 	ctx := v.Context()
-	decisions, err := v.Store.Decisions(ctx, key, mostHistory)
+	var older []string
+	events, err := v.Store.Events(ctx, store.EventFilter{Shop: key.Shop, OrderID: key.ID, Limit: mostHistory + 1})
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	events, err := v.Store.Events(ctx, store.EventFilter{Shop: key.Shop, OrderID: key.ID, Limit: mostHistory})
+	if len(events) > mostHistory {
+		events = events[:mostHistory]
+		older = append(older, "messages")
+		h.Where = "/events?" + url.Values{"shop": {key.Shop}, "before": {strconv.FormatInt(events[mostHistory-1].ID, 10)}}.Encode()
+	}
+	decisions, err := v.Store.Decisions(ctx, key, mostHistory+1)
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	tries, err := v.Store.Tries(ctx, store.TryFilter{Order: key, Limit: mostHistory})
+	if more := len(decisions) - mostHistory; more > 0 {
+		decisions = decisions[more:]
+		older = append(older, "decisions")
+	}
+	tries, err := v.Store.Tries(ctx, store.TryFilter{Order: key, Limit: mostHistory + 1})
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	var all []happening
-	for i, e := range events {
-		h := eventTold(e, c)
-		if i < mostRaw && v.seesPeople() {
-			h.Body = v.rawBody(e.ID)
-		}
-		all = append(all, h)
+	if len(tries) > mostHistory {
+		tries = tries[:mostHistory]
+		older = append(older, "calls to the ERP")
 	}
+	if len(older) > 0 {
+		h.Older = fmt.Sprintf("There are older %s: this page goes back to the newest %d of each.", strings.Join(older, " and "), mostHistory)
+	}
+	h.All = append(v.heard(events, c), v.called(tries, said, c)...)
 	for _, d := range decisions {
-		if h, told := decided(d, c); told {
-			all = append(all, h)
+		if told, plain := decided(d, c); plain {
+			h.All = append(h.All, told)
 		}
-	}
-	for i, t := range tries {
-		h := done(t, c)
-		if i < len(said) && said[i].Outcome != nil && v.seesPeople() {
-			h.Calls = exchangesOf(said[i].Outcome.Exchanges)
-		}
-		all = append(all, h)
 	}
 	for _, g := range gaps {
 		steps, err := v.Store.GapSteps(ctx, g.ID)
 		if err != nil {
-			return nil, err
+			return h, err
 		}
 		for _, s := range steps {
-			h := gapHappening(s, c)
-			h.What, h.Detail, h.order = report.KindText(g.Kind)+": "+strings.ToLower(h.What[:1])+h.What[1:], "", 3
-			h.Link, h.LinkText = fmt.Sprintf("/gaps/%d", g.ID), "The gap"
-			all = append(all, h)
+			h.All = append(h.All, ofGap(g, s, c))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b happening) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.order, b.order)) })
-	return all, nil
+	slices.SortStableFunc(h.All, func(a, b happening) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.order, b.order)) })
+	return h, nil
+}
+
+// heard are messages, the newest with what came.
+func (v *visit) heard(events []store.Event, c clock) (all []happening) {
+	space := room(mostWords)
+	for i, e := range events {
+		h := eventTold(e, c)
+		if i < mostRaw && v.seesPeople() {
+			h.Body = v.rawBody(e.ID)
+			if !space.take(len(h.Body)) {
+				h.Body, h.LinkText = "", h.LinkText+", with what came"
+			}
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+// called are attempts, the newest with what was said.
+func (v *visit) called(tries, said []store.Try, c clock) (all []happening) {
+	space := room(mostWords)
+	for i, t := range tries {
+		h := done(t, c)
+		if i < len(said) && said[i].Outcome != nil && v.seesPeople() {
+			h.Calls = exchangesOf(said[i].Outcome.Exchanges)
+			if !space.take(wordsOf(h.Calls)) {
+				h.Calls, h.LinkText = nil, h.LinkText+", with what was said and heard"
+			}
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+// ofGap is a step of one of the order's gaps.
+func ofGap(g store.Gap, s store.GapStep, c clock) happening {
+	h := gapHappening(s, c)
+	h.What, h.Detail, h.order = report.KindText(g.Kind)+": "+strings.ToLower(h.What[:1])+h.What[1:], "", 3
+	h.Link, h.LinkText = fmt.Sprintf("/gaps/%d", g.ID), "The gap"
+	return h
 }
 
 // rawBody is what came with an event, made easy to read; empty where it is no
@@ -186,7 +249,18 @@ func done(t store.Try, c clock) happening {
 }
 
 // exchange is one request to the ERP and its answer, to be read.
-type exchange struct{ Head, Sent, Answered, Answer string }
+type exchange struct {
+	Head, Sent, Answered, Answer string
+	Left                         bool // out, with what was sent and answered: too long
+}
+
+// wordsOf is how many bytes exchanges take.
+func wordsOf(all []exchange) (n int) {
+	for _, x := range all {
+		n += len(x.Head) + len(x.Sent) + len(x.Answered) + len(x.Answer)
+	}
+	return n
+}
 
 func exchangesOf(raw json.RawMessage) []exchange {
 	var told []struct {

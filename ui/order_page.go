@@ -24,8 +24,8 @@ type orderBody struct {
 	Ask        string // where the ERP is asked for its lines; empty: nowhere
 	Unread     string // why the lines can't be shown
 	Gaps       []gapRow
-	Course     []happening
-	Earlier    string // where the whole course is
+	Course     history
+	Earlier    string // where all of the course is that is read
 	Document   string // the order as rules and mapping see it
 	Hidden     string // why Document, and what was said and heard, is not shown
 }
@@ -78,8 +78,8 @@ func orderPage(v *visit) (view, error) {
 	}
 	v.fillSheet(&body, o, d, said, c)
 	body.Course, err = v.course(key, gaps, said, c)
-	if len(body.Course) > shownAtFirst && v.URL.Query().Get("all") == "" {
-		body.Course, body.Earlier = body.Course[len(body.Course)-shownAtFirst:], v.with("all", "yes")
+	if more := len(body.Course.All) - shownAtFirst; more > 0 && v.URL.Query().Get("all") == "" {
+		body.Course.All, body.Earlier = body.Course.All[more:], v.with("all", "yes")
 	}
 	return view{template: "order", title: "Order " + body.Name, body: body}, err
 }

@@ -108,3 +108,34 @@ func TestAListThatAFilterLeavesEmptyLeadsToAllOrders(t *testing.T) {
 		require.Equal(t, !filtered, strings.Contains(page, "gapless backfill"), path)
 	}
 }
+
+func TestACourseThatIsCutSaysWhatIsOlder(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Open = true })
+	key := store.OrderKey{Shop: "acme", ID: 1}
+	s.tell(key)
+	in := store.Intake{At: epoch}
+	for range mostHistory - 1 {
+		in.Through = s.heardOf(key, []byte(`{}`), &in)
+	}
+	require.NoError(t, s.store.ApplyIntake(t.Context(), in))
+	page := s.html("GET", "/orders/acme/1?all=yes", "").body
+	require.Contains(t, page, `href="/events/1"`)
+	require.NotContains(t, page, "There are older")
+
+	in = store.Intake{At: epoch, Decisions: in.Decisions}
+	in.Through = s.heardOf(key, []byte(`{}`), &in)
+	in.Decisions = in.Decisions[len(in.Decisions)-1:]
+	require.NoError(t, s.store.ApplyIntake(t.Context(), in))
+	for _, path := range []string{"/orders/acme/1", "/orders/acme/1?all=yes"} {
+		page = s.html("GET", path, "").body
+		require.Contains(t, page, "There are older messages and decisions: this page goes back to the newest 200 of each.", path)
+		require.Contains(t, page, `href="/events?before=2&amp;shop=acme"`, path)
+		require.NotContains(t, page, `href="/events/1"`, path)
+	}
+	require.Contains(t, s.html("GET", "/events?before=2&shop=acme", "").body, `href="/events/1"`)
+
+	for range mostHistory + 1 {
+		s.says(1, func() string { return "" })
+	}
+	require.Contains(t, s.html("GET", "/orders/acme/1?all=yes", "").body, "There are older messages and decisions and calls to the ERP")
+}
