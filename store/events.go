@@ -165,7 +165,16 @@ func (s *Store) Events(ctx context.Context, f EventFilter) ([]Event, error) {
 	return events, rows.Err()
 }
 
+// everyShop finds the shops that were heard of, each by one look into an index.
+const everyShop = `WITH RECURSIVE heard(shop) AS (SELECT min(shop) FROM events
+	UNION ALL SELECT (SELECT min(shop) FROM events WHERE shop > heard.shop) FROM heard WHERE heard.shop IS NOT NULL)`
+
+// query walks one shop's events, or one shop's of a topic; those of a topic in all
+// shops are the newest of each shop's newest.
 func (f EventFilter) query() (string, []any) {
+	if f.Topic != "" && f.Shop == "" && f.OrderID == 0 {
+		return f.topicQuery()
+	}
 	var w where
 	if f.OrderID != 0 {
 		w.and("e.id IN (SELECT event_id FROM decisions WHERE shop = ? AND order_id = ? AND order_id <> 0)", f.Shop, f.OrderID)
@@ -179,6 +188,17 @@ func (f EventFilter) query() (string, []any) {
 		w.and("e.id < ?", f.Before)
 	}
 	return w.list(`SELECT `+eventColumns+` FROM events e`, "e.id DESC", f.Limit)
+}
+
+func (f EventFilter) topicQuery() (string, []any) {
+	var w where
+	w.and("x.shop = heard.shop AND x.topic = ?", f.Topic)
+	if f.Before != 0 {
+		w.and("x.id < ?", f.Before)
+	}
+	newest, args := w.list(`SELECT x.id FROM events x`, "x.id DESC", f.Limit)
+	limit := fmt.Sprintf("$%d", len(args))
+	return everyShop + ` SELECT ` + eventColumns + ` FROM heard CROSS JOIN events e WHERE e.id IN (` + newest + `) ORDER BY e.id DESC LIMIT ` + limit, args
 }
 
 // The newest row older than a moment bounds what is looked at: ids grow with

@@ -419,11 +419,29 @@ func TestListsComeInOrderWithoutSortingWhatTheyDoNotShow(t *testing.T) {
 	}
 }
 
+func TestAListOfOneShopWalksNothingOfAnother(t *testing.T) {
+	s := open(t)
+	plans := second(t, s.path)
+	for query, index := range map[string]string{
+		first(OrderFilter{Shop: "acme"}.query()):                        "orders_of_shop (shop=?)",
+		first(OrderFilter{Shop: "acme", State: StateDelivered}.query()): "deliveries_of_shop (shop=? AND state=?)",
+		first(OrderFilter{Shop: "acme", State: StateExcluded}.query()):  "deliveries_of_shop (shop=? AND state=?)",
+		first(EventFilter{Shop: "acme"}.query()):                        "events_shop (shop=?)",
+		first(EventFilter{Shop: "acme", Topic: "orders/paid"}.query()):  "events_topic (shop=? AND topic=?)",
+		first(EventFilter{Topic: "orders/paid"}.query()):                "events_topic (shop=? AND topic=?)", // shop by shop
+		first(GapFilter{Shop: "acme"}.query()):                          "gaps_shop (shop=?)",
+	} {
+		steps := strings.Join(plan(t, plans, query), "\n")
+		require.Contains(t, steps, index, query)
+		require.NotRegexp(t, `SCAN (o|d|e|x|g)\b`, steps, query)
+	}
+}
+
 func first(query string, _ []any) string { return query }
 
 var (
 	parameter = regexp.MustCompile(`\$\d+|\?`)
-	planned   = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE)\b`)
+	planned   = regexp.MustCompile(`^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b`)
 )
 
 // plan is how SQLite would run a query, step by step; nothing for statements

@@ -74,14 +74,19 @@ func (f OrderFilter) query() (string, []any) {
 	if !f.From.IsZero() {
 		return f.dayQuery()
 	}
+	byState := f.State != "" && f.Name == "" && f.ID == 0 && f.ERPRef == ""
 	from, place := "orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id", "o.first_seen_at, o.id, o.shop"
-	if f.ERPRef != "" || f.State != "" && f.Name == "" && f.ID == 0 {
+	if byState || f.ERPRef != "" {
 		from, place = "deliveries d JOIN orders o ON o.shop = d.shop AND o.id = d.order_id", "d.seen_at, d.order_id, d.shop"
 	}
 	var w where
-	if f.Shop != "" && (f.Name != "" || f.ID != 0) {
+	switch {
+	case f.Shop == "":
+	case f.Name != "" || f.ID != 0:
 		w.and("+o.shop = ?", f.Shop) // the name, or the id, leaves fewer
-	} else if f.Shop != "" {
+	case byState && (f.State == StateDelivered || f.State == StateExcluded):
+		w.and("d.shop = ? AND d.state = '"+f.State+"'", f.Shop) // the index of a shop's is of these states, which it must be told by name
+	default:
 		w.and("o.shop = ?", f.Shop)
 	}
 	if f.State != "" {
