@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +21,7 @@ import (
 type front struct {
 	*httptest.Server
 	answers atomic.Int64 // the status of its own answers; 0: it passes all on
+	pages   atomic.Int64 // the same for all but streams
 	streams atomic.Int64 // that are open
 	asked   atomic.Int64 // for streams
 }
@@ -32,12 +34,15 @@ func newFront(w *world) *front {
 	pass := &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(behind); r.Out.Host = r.In.Host }}
 	f := &front{}
 	f.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		status := f.answers.Load()
 		if strings.HasSuffix(r.URL.Path, "/stream") {
 			f.asked.Add(1)
 			f.streams.Add(1)
 			defer f.streams.Add(-1)
+		} else {
+			status = cmp.Or(status, f.pages.Load())
 		}
-		if status := f.answers.Load(); status != 0 {
+		if status != 0 {
 			http.Error(rw, "the server behind is away", int(status))
 			return
 		}
@@ -99,6 +104,34 @@ func TestAPageGoesOnAfterItsStreamWasLost(t *testing.T) {
 	b.reads("No open gaps")
 	w.eventually(func() error { return atLeast(f.streams.Load(), 1) })
 	require.Equal(t, 1, value[int](b, `window.sameVisit ?? 0`), "the page was not loaded anew")
+
+	t.Log("the stream goes on while the page itself is refused")
+	f.pages.Store(http.StatusServiceUnavailable)
+	lost := w.losing(a, 1)
+	b.sees(`document.getElementById("live").textContent === "Reconnecting"`)
+	require.Equal(t, int64(1), f.streams.Load())
+	f.pages.Store(0)
+	b.sees(`document.getElementById("live").textContent === "Live"`)
+	b.reads("1 order is missing in the ERP")
+
+	t.Log("an ERP is asked for its lines, and no answer comes")
+	b.look(fmt.Sprintf("/orders/acme/%d", lost[0].ID))
+	b.reads("ERP, asked")
+	f.pages.Store(http.StatusBadGateway)
+	for range 2 {
+		b.click(`[data-ask]`)
+		b.sees(`!document.getElementById("lines").ariaBusy && document.querySelectorAll("#lines [data-unanswered]").length === 1`)
+	}
+	b.reads("Try again by “Ask the ERP for its lines now”")
+	require.Empty(t, b.faults())
+	b.keepShot("unanswered-360")
+	f.pages.Store(0)
+	b.click(`[data-ask]`)
+	b.sees(`!document.querySelector("#lines [data-unanswered]") && document.getElementById("lines").innerText.includes("ERP, asked")`)
+	require.Equal(t, " · asking …", value[string](b, `(lines => { lines.ariaBusy = "true"; return JSON.parse(getComputedStyle(lines.querySelector("h2"), "::after").content) })(document.getElementById("lines"))`))
+	require.Equal(t, "none", value[string](b, `getComputedStyle(document.querySelector("#lines h2"), "::after").animationName`), "nothing moves for who wants it so")
+	require.Empty(t, b.faults(), "while it is asked")
+	b.keepShot("asking-360")
 }
 
 // inBar says that what is in the bar at the top has room there.

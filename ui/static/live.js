@@ -3,14 +3,14 @@
 // ticked boxes and the focus stay.
 
 const soon = 400; // ms that a change waits for others
-const pause = 1500; // ms at least between two refreshes
+const pause = 1500; // ms at least between two refreshes; twice as long after each that failed
 const firstWait = 1000; // ms until a stream that was refused is asked for again; then twice as long each time
 const longestWait = 30000;
 
 export function follow(after) {
   if (!document.querySelector("[data-live]")) return;
   const label = document.getElementById("live");
-  let timer = 0, last = 0, stale = false; // of refreshes
+  let timer = 0, last = 0, stale = false, failed = false, rest = pause; // of refreshes
   let events = null, wait = firstWait, again = 0; // of the stream
 
   const show = (what, lost) => {
@@ -20,13 +20,20 @@ export function follow(after) {
     label.classList.toggle("lost", lost);
   };
 
+  const streams = () => events?.readyState === EventSource.OPEN;
+
+  // tell says that the page is live only where changes are heard and were taken in.
+  const tell = () => show(streams() && !failed ? "Live" : "Reconnecting", !streams() || failed);
+
   const look = async () => {
     const seen = await refresh();
     if (seen.swapped) after();
+    failed = seen.failed ?? false;
+    rest = failed ? Math.min(2 * rest, longestWait) : pause;
     if (seen.out) {
       close();
       show(wayIn(), true);
-    }
+    } else tell();
     return seen;
   };
 
@@ -38,8 +45,8 @@ export function follow(after) {
       stale = false;
       last = Date.now();
       const { unfinished } = await look();
-      if (stale || unfinished) changed();
-    }, Math.max(soon, last + pause - Date.now()));
+      if (stale || unfinished || failed && streams()) changed(); // a stream that opens anew asks by itself
+    }, Math.max(soon, last + rest - Date.now()));
   };
 
   const open = () => {
@@ -48,11 +55,11 @@ export function follow(after) {
     for (const kind of ["order", "delivery", "gap", "run", "reload"]) events.addEventListener(kind, changed);
     events.onopen = () => {
       wait = firstWait;
-      show("Live", false);
+      tell();
       changed(); // what happened since the page was made was not heard
     };
     events.onerror = () => {
-      show("Reconnecting", true);
+      tell();
       if (events.readyState === EventSource.CLOSED) refused();
     };
   };
@@ -88,8 +95,8 @@ function wayIn() {
 }
 
 // refresh asks for the page anew and takes in what differs. It says whether
-// something did, whether something is still being made anew, and whether the
-// log-in has ended.
+// something did, whether something is still being made anew, whether it failed, and
+// whether the log-in has ended.
 async function refresh() {
   let answer;
   const here = new URL(location.href);
@@ -97,10 +104,10 @@ async function refresh() {
   try {
     answer = await fetch(here, { headers: { Accept: "text/html" } });
   } catch {
-    return {}; // the stream says that it is lost
+    return { failed: true };
   }
   if (answer.redirected) return { out: new URL(answer.url).pathname === "/login" };
-  if (!answer.ok) return {};
+  if (!answer.ok) return { failed: true };
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
   let swapped = false;
   for (const old of document.querySelectorAll("[data-live]")) {

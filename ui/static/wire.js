@@ -25,9 +25,9 @@ function asks(root) {
       try {
         const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
         const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(region.id);
-        if (fresh) region.replaceChildren(...fresh.childNodes);
+        region.replaceChildren(...fresh.childNodes); // throws where the answer is another page: an error, a log-in
       } catch {
-        // what stood there stays
+        unanswered(region, link.textContent);
       }
       region.ariaBusy = null;
     };
@@ -37,6 +37,14 @@ function asks(root) {
     });
     ask();
   }
+}
+
+// unanswered says in a region that what stands there stays, and what to do.
+function unanswered(region, again) {
+  const said = region.querySelector("[data-unanswered]") ?? document.createElement("p");
+  said.dataset.unanswered = "";
+  said.textContent = `No answer came just now, so this is what was known before. Try again by “${again}”; if that does not help, reload the page.`;
+  region.querySelector("h2").after(said);
 }
 
 // drafts keep what is typed until its form has done what it is for: a log-in may end
