@@ -97,13 +97,17 @@ func (v *visit) document(k store.OrderKey) (Document, error) {
 		v.Log.Warn("an ERP could not be asked for the lines of an order", "shop", k.Shop, "order", k.ID, "err", err)
 		return Document{}, errors.New("The ERP could not be asked just now.")
 	}
-	var found Document
+	return live(documents), nil
+}
+
+// live is the document that counts: one that is not cancelled, where there is any.
+func live(documents []Document) (found Document) {
 	for _, d := range documents {
 		if found.ID == "" || found.Cancelled && !d.Cancelled {
 			found = d
 		}
 	}
-	return found, nil
+	return found
 }
 
 // sentLines sets the order beside what was sent to the ERP last, as far as that

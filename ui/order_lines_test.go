@@ -103,3 +103,30 @@ func TestAnERPThatDoesNotAnswerLeavesThePageWhole(t *testing.T) {
 	require.Equal(t, "The ERP could not be asked just now.", rows[0])
 	require.NotContains(t, strings.Join(rows, ""), "secret")
 }
+
+// comparedShown is what a preview says of both sides, as text.
+func (s *site) comparedShown(path string) string {
+	s.Helper()
+	page := s.html("GET", path, "").body
+	_, rest, found := strings.Cut(page, "<dt>Shopify now</dt>")
+	require.True(s, found, page)
+	section, _, _ := strings.Cut(rest, "</section>")
+	return "Shopify now " + strings.Join(strings.Fields(html.UnescapeString(regexp.MustCompile(`<[^>]+>`).ReplaceAllString(section, " "))), " ")
+}
+
+func TestAPreviewSetsBothSidesBesideEachOtherWithTheLinesThatDiffer(t *testing.T) {
+	s := newPages(t)
+	s.actions.plan.Calls = nil
+	s.actions.neutral = json.RawMessage(`{"currency":"EUR","lines":[{"sku":"CUP","title":"Cup","quantity":2,"amount":"12.50"},{"sku":"BAG","title":"Bag","quantity":1,"amount":"5.00"}],"shipping":[]}`)
+	s.actions.documents = []Document{{ID: "SO-1", Cancelled: true, Lines: []DocumentLine{}}, {ID: "SO-2", Total: "23.75", Currency: "EUR", Version: "2026-11-23T08:00:00Z/87654321", Lines: []DocumentLine{held("CUP", "Cup", 3, "18.75"), held("BAG", "Bag", 1, "5.00")}}}
+	const both = "Shopify now 12.50 EUR, as of 09:00:00 12345678 ERP now SO-1, cancelled SO-2, 23.75 EUR, as of 08:00:00 87654321"
+	for _, path := range []string{"/replay?gap=1", "/replay?order=acme/1"} {
+		require.Equal(t, both+" Lines that differ Shopify ERP now Cup CUP quantity differs, amount differs 2 for 12.50 EUR 3 for 18.75 EUR", s.comparedShown(path))
+	}
+	s.actions.documents[1].Lines[0] = held("CUP", "Cup", 2, "12.50")
+	require.Equal(t, both+" Each line is the same on both sides.", s.comparedShown("/replay?gap=1"))
+	s.actions.documents[1].Lines = nil
+	require.Equal(t, both, s.comparedShown("/replay?gap=1"), "the ERP does not tell its lines")
+	s.actions.documents = nil
+	require.Equal(t, "Shopify now 12.50 EUR, as of 09:00:00 12345678 ERP now no document", s.comparedShown("/replay?gap=1"))
+}

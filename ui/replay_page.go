@@ -2,9 +2,11 @@ package ui
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +74,7 @@ type preview struct {
 type sides struct {
 	Shopify string
 	ERP     []string
+	Lines   *linesBody // those that differ; nil: the ERP does not tell its lines
 }
 
 // mostPreviewed bounds the calls to an ERP that one preview makes, and
@@ -171,7 +174,19 @@ func (v *visit) compareNow(ctx context.Context, k store.OrderKey) *sides {
 	for _, d := range documents {
 		s.ERP = append(s.ERP, d.told(c))
 	}
+	s.Lines = v.linesApart(ctx, k, live(documents))
 	return s
+}
+
+// linesApart are the lines in which an order and its document differ.
+func (v *visit) linesApart(ctx context.Context, k store.OrderKey, d Document) *linesBody {
+	raw, err := v.Actions.Neutral(ctx, k)
+	var s sheet
+	if err != nil || d.Lines == nil || json.Unmarshal(raw, &s) != nil {
+		return nil
+	}
+	rows := beside(s.sold(), d.Lines, d.Bare, s.Currency)
+	return &linesBody{Head: "ERP now", Bare: d.Bare, Rows: slices.DeleteFunc(rows, func(r lineRow) bool { return r.Differs == "" })}
 }
 
 // told is "SO-12, 4.00 EUR, as of 14:05:09 1b2c, cancelled".
