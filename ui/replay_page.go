@@ -104,44 +104,54 @@ func replayPage(v *visit) (view, error) {
 	defer cancel()
 	closed := 0
 	for _, id := range c.Gaps[:min(len(c.Gaps), mostPreviewed)] {
-		g, err := v.Store.Gap(ctx, id)
+		g, err := v.Store.Gap(v.Context(), id)
 		if err != nil {
 			return view{}, err
 		}
 		if g.State == store.GapClosed {
 			closed++
 		}
-		body.Previews = append(body.Previews, v.previewGap(ctx, g))
+		p, err := v.previewGap(ctx, g)
+		if err != nil {
+			return view{}, err
+		}
+		body.Previews = append(body.Previews, p)
 	}
 	body.Closed = closed == body.Count
 	for _, k := range c.Orders[:min(len(c.Orders), mostPreviewed)] {
-		body.Previews = append(body.Previews, v.previewOrder(ctx, k))
+		p, err := v.previewOrder(ctx, k)
+		if err != nil {
+			return view{}, err
+		}
+		body.Previews = append(body.Previews, p)
 	}
 	body.Unshown = body.Count - len(body.Previews)
 	return view{template: "replay", title: "Replay " + body.What, body: body}, nil
 }
 
-func (v *visit) previewGap(ctx context.Context, g store.Gap) preview {
+func (v *visit) previewGap(ctx context.Context, g store.Gap) (p preview, err error) {
 	plan, err := v.Actions.PlanGap(ctx, g.ID)
-	p := v.previewOf(plan, err)
+	p = v.previewOf(plan, err)
 	p.Name, p.Path = gapName(g), fmt.Sprintf("/gaps/%d", g.ID)
-	if plan.Action == "send" {
-		p.Compared = v.compareNow(ctx, g.Key())
+	if plan.Action != "send" {
+		return p, nil
 	}
-	return p
+	p.Compared, err = v.compareNow(ctx, g.Key())
+	return p, err
 }
 
-func (v *visit) previewOrder(ctx context.Context, k store.OrderKey) preview {
+func (v *visit) previewOrder(ctx context.Context, k store.OrderKey) (p preview, err error) {
 	plan, err := v.Actions.Plan(ctx, k)
-	p := v.previewOf(plan, err)
+	p = v.previewOf(plan, err)
 	p.Name, p.Path = short(plan.Order, 60), orderPath(k.Shop, k.ID)
 	if plan.Order == "" {
 		p.Name = strconv.FormatInt(k.ID, 10)
 	}
-	if err == nil {
-		p.Compared = v.compareNow(ctx, k)
+	if err != nil {
+		return p, nil
 	}
-	return p
+	p.Compared, err = v.compareNow(ctx, k)
+	return p, err
 }
 
 func (v *visit) previewOf(plan Plan, err error) preview {
@@ -156,18 +166,21 @@ func (v *visit) previewOf(plan Plan, err error) preview {
 }
 
 // compareNow asks the ERP what it holds of an order; nil where it can't tell.
-func (v *visit) compareNow(ctx context.Context, k store.OrderKey) *sides {
-	o, err := v.Store.Order(ctx, k)
+func (v *visit) compareNow(ctx context.Context, k store.OrderKey) (*sides, error) {
+	o, err := v.Store.Order(v.Context(), k)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil
+		return nil, err
+	}
+	shop, err := v.Store.Shop(v.Context(), k.Shop)
+	if err != nil {
+		return nil, err
 	}
 	documents, err := v.Actions.Documents(ctx, k)
 	if err != nil {
-		return nil
-	}
-	shop, err := v.Store.Shop(ctx, k.Shop)
-	if err != nil {
-		return nil
+		return nil, nil
 	}
 	c := v.clock(shop)
 	s := &sides{Shopify: money(o.Total, o.Currency) + ", as of " + c.version(o.Version)}
@@ -175,7 +188,7 @@ func (v *visit) compareNow(ctx context.Context, k store.OrderKey) *sides {
 		s.ERP = append(s.ERP, d.told(c))
 	}
 	s.Lines = v.linesApart(ctx, k, live(documents))
-	return s
+	return s, nil
 }
 
 // linesApart are the lines in which an order and its document differ.
