@@ -89,7 +89,7 @@ func TestPagesInARealBrowser(t *testing.T) {
 		t.Logf("on a screen of %s", f)
 		b.as(f.width, f.theme)
 		lost = w.losing(a, 5)
-		w.mendsGaps(a, b)
+		w.mendsGaps(a, b, "paid in cash, "+f.String())
 		w.findsAnOrder(b, lost[0])
 		b.readsAReport(day)
 		_, err := a.Engine.ReplayGaps(t.Context(), liveIDs(t, a.Store), "the test")
@@ -143,8 +143,8 @@ func (w *world) today(a *Appliance) string {
 }
 
 // mendsGaps sees to five missing orders: one alone, two at once, one is left as
-// it is, and one stays.
-func (w *world) mendsGaps(a *Appliance, b *browser) {
+// it is for a reason, and one stays.
+func (w *world) mendsGaps(a *Appliance, b *browser, reason string) {
 	w.Helper()
 	require.Equal(w, 5, liveGaps(w, a))
 	b.look("/")
@@ -190,11 +190,11 @@ func (w *world) mendsGaps(a *Appliance, b *browser) {
 	b.click(`tbody tr:nth-child(1) input`)
 	b.click(`.bulk [formaction="/ignore"]`)
 	b.reads("Why may it stay as it is?")
-	b.fill("#reason", "paid in cash")
+	b.fill("#reason", reason)
 	b.click(`form[method="post"] .button.main`)
 	b.reads("Left as it is: 1 gap.")
 	b.look("/gaps?state=ignored")
-	b.reads("paid in cash (demo)")
+	b.reads(reason + " (demo)")
 	require.Equal(w, 1, liveGaps(w, a))
 }
 

@@ -18,8 +18,7 @@ type eventsBody struct {
 	Shop    *chooser
 	Rows    []eventRow
 	Older   string
-	Refused []refusal
-	Filters bool
+	Filters bool // something is chosen
 }
 
 type eventRow struct {
@@ -31,11 +30,6 @@ type eventRow struct {
 	Badge      badge
 	Size       string
 	At         *moment
-}
-
-type refusal struct {
-	At                          *moment
-	Shop, Topic, Reason, Remote string
 }
 
 // topicNames are the topics that can be chosen, as people know them.

@@ -22,16 +22,15 @@ var gapStates = map[string]badge{
 }
 
 type gapsBody struct {
-	Tabs    tabs
-	Kinds   chooser
-	Shop    *chooser
-	State   string
-	Rows    []gapRow
-	Older   string
-	MayAct  bool
-	Filters bool  // something is chosen
-	Others  int64 // open gaps, where the list is empty: of other kinds, shops or runs
-	Run     int64 // only what this run found; 0: whatever found it
+	Tabs   tabs
+	Kinds  chooser
+	Shop   *chooser
+	State  string
+	Rows   []gapRow
+	Older  string
+	MayAct bool
+	Others int64 // open gaps, where the list is empty: of other kinds, shops or runs
+	Run    int64 // only what this run found; 0: whatever found it
 }
 
 type gapRow struct {
@@ -61,7 +60,7 @@ func gapsPage(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	body := gapsBody{State: state, Run: filter.Run, Shop: v.shopChooser(), MayAct: v.may("operator"), Filters: kind != "" || filter.Shop != "" || filter.Run != 0,
+	body := gapsBody{State: state, Run: filter.Run, Shop: v.shopChooser(), MayAct: v.may("operator"),
 		Tabs: tabs{"Gaps by state", []tab{
 			{"To do", v.with("state", ""), state == "live"}, {"Healed", v.with("state", store.GapClosed), state == store.GapClosed},
 			{"Left as they are", v.with("state", store.GapIgnored), state == store.GapIgnored}, {"All", v.with("state", "all"), state == "all"},

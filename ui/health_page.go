@@ -14,6 +14,12 @@ type healthBody struct {
 	Changes []fact
 }
 
+// refusal is a request that the door turned away.
+type refusal struct {
+	At                          *moment
+	Shop, Topic, Reason, Remote string
+}
+
 // leastFree is how many bytes should be free on the store's disk.
 const leastFree = 1 << 30
 

@@ -97,7 +97,7 @@ func dayTone(r store.Report) (tone, text string) {
 	case r.Balanced:
 		return "good", "balanced"
 	case r.Partial:
-		return "unsure", "not checked"
+		return "unsure", "not checked whole"
 	}
 	return "bad", "not balanced"
 }

@@ -20,7 +20,7 @@ func TestTheCalendarTellsADayThatWasNotCheckedFromOneThatDoesNotAddUp(t *testing
 		require.NoError(t, s.store.SaveReport(t.Context(), &r))
 	}
 	page := s.html("GET", "/reports?shop=acme", "").body
-	for _, label := range []string{"19 November: balanced", "20 November: not balanced", "21 November: not checked", "22 November: balanced", "18 November: no report"} {
+	for _, label := range []string{"19 November: balanced", "20 November: not balanced", "21 November: not checked whole", "22 November: balanced", "18 November: no report"} {
 		require.Contains(t, page, `aria-label="`+label+`"`)
 	}
 }

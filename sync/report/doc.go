@@ -14,6 +14,9 @@
 // Text and html hold back when a day went very wrong: they show the first 200
 // gaps and say how many more there are. csv and json have them all.
 //
+// It also says what a day is: [DayBounds], by the calendar and the clocks of a
+// shop's zone, where a day may have 23 hours, or none.
+//
 // Names come from people and other systems. In every form they are harmless: no
 // control characters, no marks that turn the direction of writing, nothing that
 // a browser runs or a spreadsheet computes. In json they are data, as they came.

@@ -42,6 +42,7 @@ function asks(root) {
 // unanswered says in a region that what stands there stays, and what to do.
 function unanswered(region, again) {
   const said = region.querySelector("[data-unanswered]") ?? document.createElement("p");
+  said.className = "field";
   said.dataset.unanswered = "";
   said.textContent = `No answer came just now, so this is what was known before. Try again by “${again}”; if that does not help, reload the page.`;
   region.querySelector("h2").after(said);
