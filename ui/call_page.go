@@ -37,7 +37,7 @@ func callPage(v *visit) (view, error) {
 	return view{template: "call", title: fmt.Sprintf("Call %d", t.ID), body: body}, nil
 }
 
-// mostOfCall is how many bytes of what was said a call's own page holds.
+// mostOfCall is how many bytes of calls a page holds that is about calls alone.
 const mostOfCall = 64 << 10
 
 // fitted leaves out the words of exchanges that are too long for one page together.

@@ -375,6 +375,7 @@ func TestPagesAreSmallOnTheWire(t *testing.T) {
 func TestThePagesOfAnOrderAreSmallOnTheWireWhateverIsSaid(t *testing.T) {
 	s, noise := newSite(t, func(o *Options) { o.Open = true }), newNoise()
 	s.actions.neutral = json.RawMessage(`{"note":"` + noise(40<<10) + `"}`)
+	s.actions.plan = Plan{Action: "send", Calls: []PlanCall{{Method: "PUT", Body: noise(40 << 10)}}}
 	key := store.OrderKey{Shop: "acme", ID: 1}
 	s.tell(key)
 	in := store.Intake{At: epoch}
@@ -390,9 +391,12 @@ func TestThePagesOfAnOrderAreSmallOnTheWireWhateverIsSaid(t *testing.T) {
 	for own := range staticNames {
 		statics += s.wire(staticURL(own))
 	}
-	for _, path := range []string{"/orders/acme/1", "/orders/acme/1?all=yes", "/calls/1", "/events/2"} {
+	for _, path := range []string{"/orders/acme/1", "/orders/acme/1?all=yes", "/calls/1", "/events/2", "/replay?order=acme/1&order=acme/1&order=acme/1"} {
 		require.Less(t, s.wire(path)+statics, int64(100<<10), path)
 	}
+	preview := s.html("GET", "/replay?order=acme/1&order=acme/1&order=acme/1", "").body
+	require.Equal(t, 1, strings.Count(preview, s.actions.plan.Calls[0].Body))
+	require.Equal(t, 2, strings.Count(preview, "too long to show here whole"))
 	order := s.html("GET", "/orders/acme/1", "").body
 	require.Regexp(t, `<a href="/events/\d+">Message \d+, with what came</a>`, order)
 	require.Regexp(t, `<a href="/calls/\d+">Call \d+, with what was said and heard</a>`, order)
@@ -408,7 +412,7 @@ func newNoise() func(n int) string {
 	return func(n int) string {
 		raw := make([]byte, n)
 		source.Read(raw)
-		return base64.StdEncoding.EncodeToString(raw)[:n]
+		return base64.URLEncoding.EncodeToString(raw)[:n]
 	}
 }
 

@@ -66,6 +66,7 @@ type preview struct {
 	Reason     string
 	Hint       string
 	Calls      []PlanCall
+	Long       bool   // what some of them send is left out
 	Failure    string // why it can't be told
 	Compared   *sides
 }
@@ -126,7 +127,21 @@ func replayPage(v *visit) (view, error) {
 		body.Previews = append(body.Previews, p)
 	}
 	body.Unshown = body.Count - len(body.Previews)
+	space := room(mostOfCall)
+	for i := range body.Previews {
+		body.Previews[i].fit(&space)
+	}
 	return view{template: "replay", title: "Replay " + body.What, body: body}, nil
+}
+
+// fit leaves out what is too long for the page.
+func (p *preview) fit(space *room) {
+	p.Calls = slices.Clone(p.Calls)
+	for i, c := range p.Calls {
+		if !space.take(len(c.Body)) {
+			p.Calls[i].Body, p.Long = "", true
+		}
+	}
 }
 
 func (v *visit) previewGap(ctx context.Context, g store.Gap) (p preview, err error) {
