@@ -31,6 +31,10 @@ var simSteps = []string{
 // rareSteps are those that few worlds take: they are aimed at more often.
 var rareSteps = []string{"DropRefetch", "HealGaps", "IgnoreGap", "UnhealedGap", "shop SubscriptionDelete"}
 
+// rarestSteps are taken so seldom that each world in which one is taken tries a
+// trouble on it, in turn with the others.
+var rarestSteps = []string{"AppendFetched", "CauseOfGap", "StopRuns", "UnhealedGap"}
+
 // pairs are all that can meet: a run in which one of them never does has not
 // tried it, and fails.
 func pairs() map[pair]bool {

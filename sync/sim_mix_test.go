@@ -108,6 +108,17 @@ func drawMix(r *rand.Rand) mix {
 	return m
 }
 
+// rareAim is a world's turn among the troubles on rare steps.
+func rareAim(seed uint64, from time.Time) aim {
+	turn := func(n int) int {
+		i := seed % uint64(n)
+		seed /= uint64(n)
+		return int(i)
+	}
+	trouble, step := processTroubles[turn(len(processTroubles))], rarestSteps[turn(len(rarestSteps))]
+	return aim{pair: pair{trouble.name, step}, after: turn(2) > 0, from: from}
+}
+
 // starts are moments before which worlds begin: a plain one, and the nights on
 // which the shop's clocks change.
 var starts = []time.Time{

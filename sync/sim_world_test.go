@@ -58,6 +58,7 @@ func newWorld(seed uint64, dir string) *world {
 		back: make(chan struct{}), met: map[pair]int{}, taken: map[string]int{}, memory: newMemory(), people: people{looked: map[string]int{}, unverified: map[string]bool{}}, trace: newTrace(),
 	}
 	w.mix = drawMix(w.rand)
+	w.mix.aims = append(w.mix.aims, rareAim(seed, w.mix.start))
 	w.now = w.mix.start
 	w.note("world %d: %s", seed, w.mix)
 	w.rules = w.mix.rules
