@@ -66,12 +66,6 @@ var plants = []plant{
 		"while our clock is ahead, polls skip what happens then",
 	},
 	{
-		"the cursor goes beyond the window", "sync/poll.go",
-		"\t\tif head.UpdatedAt.Before(p.To) { // a head may tell of a change that the index does not know yet\n",
-		"\t\t{\n",
-		"what changed between the window's end and the newest head is skipped",
-	},
-	{
 		"the cursor is stored before what was seen", "sync/poll.go",
 		"\tp.Lost += len(lost)\n",
 		"\tp.Lost += len(lost)\n\tif err := p.store.Polled(ctx, p.shop.Name, p.From.Add(p.shop.PollOverlap), p.Newest, \"\"); err != nil {\n\t\treturn err\n\t}\n",
