@@ -296,7 +296,7 @@ user = "env:MAIL_USER"
 password = "hidden"
 [alerts]
 slack_url = "https://hooks.slack.example/hidden"
-webhook_secret = "hidden"
+webhook_secret = "whsec_aGlkZGVuaGlkZGVuaGlkZGVuaGlkZGVu"
 `, "MAIL_USER=hidden@example.com")
 	for _, text := range []string{fmt.Sprint(c.Redacted()), fmt.Sprint(c), fmt.Sprintf("%+v", c)} {
 		for _, secret := range []string{"hidden", "aGlkZGVu", "shpat_secret", "hush"} {
