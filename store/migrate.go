@@ -67,8 +67,8 @@ func migrate(ctx context.Context, db *sql.DB, path string, steps []migration) er
 	if at == newest {
 		return nil
 	}
-	pending := slices.DeleteFunc(steps, func(m migration) bool { return m.version <= at })
-	return applyMigrations(ctx, db, pending)
+	next := slices.IndexFunc(steps, func(m migration) bool { return m.version > at })
+	return applyMigrations(ctx, db, steps[next:])
 }
 
 func applyMigrations(ctx context.Context, db *sql.DB, steps []migration) error {

@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,12 +65,12 @@ func TestAnUpgradeOfSeveralStepsIsMadeWholeOrNotAtAll(t *testing.T) {
 	good := len(steps)
 	steps = append(steps, migration{newest(t) + 2, "99999_fails.sql", `INSERT INTO nowhere VALUES (1)`})
 	for range 2 {
-		require.ErrorContains(t, migrate(t.Context(), s.control, s.path, slices.Clone(steps)), "99999_fails.sql")
+		require.ErrorContains(t, migrate(t.Context(), s.control, s.path, steps), "99999_fails.sql")
 		for _, path := range []string{s.path, fmt.Sprintf("%s.before-schema-%d", s.path, newest(t)+2)} {
 			require.Equal(t, newest(t), one[int](t, second(t, path), `PRAGMA user_version`), path)
 		}
 	}
-	require.NoError(t, migrate(t.Context(), s.control, s.path, slices.Clone(steps[:good])))
+	require.NoError(t, migrate(t.Context(), s.control, s.path, steps[:good]))
 	require.Equal(t, newest(t)+1, one[int](t, second(t, s.path), `PRAGMA user_version`))
 }
 

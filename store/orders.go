@@ -102,10 +102,8 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 				return fmt.Errorf("store order %d of %s: %w", w.ID, w.Shop, err)
 			}
 		}
-		for _, id := range in.Forget {
-			if err := t.exec(`DELETE FROM bodies WHERE event_id = $1`, id); err != nil {
-				return err
-			}
+		if err := forgetEvents(t, in.Forget); err != nil {
+			return err
 		}
 		for _, r := range in.Refetches {
 			if err := askAgain(t, r); err != nil {

@@ -175,6 +175,16 @@ func forgetHeard(t *tx, k OrderKey) error {
 	return t.exec(`DELETE FROM bodies WHERE event_id IN (SELECT event_id FROM decisions WHERE shop = $1 AND order_id = $2 AND order_id <> 0)`, k.Shop, k.ID)
 }
 
+// forgetEvents removes the bodies of events.
+func forgetEvents(t *tx, events []int64) error {
+	for _, id := range events {
+		if err := t.exec(`DELETE FROM bodies WHERE event_id = $1`, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // forgetShop removes the bodies that came before the request, those that name no
 // order that is known too.
 func (s *Store) forgetShop(ctx context.Context, r Redaction) error {
@@ -222,14 +232,7 @@ func (s *Store) forgetMentions(ctx context.Context, r Redaction) error {
 		return fmt.Errorf("look for messages about a customer of %s: %w", r.Shop, err)
 	}
 	for slice := range slices.Chunk(mentions, redactSlice) {
-		if err := s.writer.apply(ctx, 0, func(t *tx) error {
-			for _, id := range slice {
-				if err := t.exec(`DELETE FROM bodies WHERE event_id = $1`, id); err != nil {
-					return err
-				}
-			}
-			return nil
-		}); err != nil {
+		if err := s.writer.apply(ctx, 0, func(t *tx) error { return forgetEvents(t, slice) }); err != nil {
 			return fmt.Errorf("remove messages about a customer of %s: %w", r.Shop, err)
 		}
 	}

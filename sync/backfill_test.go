@@ -107,8 +107,7 @@ func TestABackfillThatIsCancelledEndsHereAndInShopify(t *testing.T) {
 	run := a.backfill()
 	shop := a.engine.shops["acme"]
 	a.engine.backfillDue(t.Context(), shop)
-	begun, err := a.store.Run(t.Context(), run.ID)
-	require.NoError(t, err)
+	begun := a.runOf(run.ID)
 	require.NoError(t, a.engine.CancelBackfill(t.Context(), begun, "ann"))
 	var place backfillPlace
 	require.NoError(t, json.Unmarshal(begun.Data, &place))
@@ -117,8 +116,7 @@ func TestABackfillThatIsCancelledEndsHereAndInShopify(t *testing.T) {
 	require.Contains(t, []shopify.BulkStatus{shopify.BulkCanceling, shopify.BulkCanceled}, operation.Status)
 	a.pass(2 * time.Hour)
 	a.engine.backfillDue(t.Context(), shop)
-	ended, err := a.store.Run(t.Context(), run.ID)
-	require.NoError(t, err)
+	ended := a.runOf(run.ID)
 	require.Equal(t, []string{store.RunStopped, "cancelled by ann"}, []string{ended.State, ended.Note})
 	require.ErrorIs(t, a.engine.CancelBackfill(t.Context(), begun, "ann"), store.ErrEnded)
 	require.Zero(t, a.refetch())
@@ -141,16 +139,14 @@ func TestABackfillThatIsCancelledWhileItIsCarriedOnIsNoFailure(t *testing.T) {
 	run := a.backfill()
 	shop := a.engine.shops["acme"]
 	a.engine.backfillDue(t.Context(), shop)
-	begun, err := a.store.Run(t.Context(), run.ID)
-	require.NoError(t, err)
+	begun := a.runOf(run.ID)
 	shop.Client = interrupted{a.clients["acme"], func() {
 		shop.Client = a.clients["acme"]
 		require.NoError(t, a.engine.CancelBackfill(t.Context(), begun, "ann"))
 	}}
 	a.pass(time.Minute)
 	require.Equal(t, time.Second, a.engine.backfillDue(t.Context(), shop), "no wait as after a failure")
-	ended, err := a.store.Run(t.Context(), run.ID)
-	require.NoError(t, err)
+	ended := a.runOf(run.ID)
 	require.Equal(t, []string{store.RunStopped, "cancelled by ann"}, []string{ended.State, ended.Note})
 }
 

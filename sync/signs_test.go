@@ -49,16 +49,23 @@ func TestAHoleInTheNumbersLeadsToOneLookAfterTheGrace(t *testing.T) {
 	}
 }
 
-func TestALookThatASignAskedForIsMadeAgainOnceShopifyAnswers(t *testing.T) {
-	a := build(t, setup{})
+// hole is a shop in which one order was not heard of and the next one was just
+// now, and which is to be polled in an hour.
+func hole(t *testing.T) (a *appliance, p *poller, lost store.OrderKey) {
+	a = build(t, setup{})
 	a.gracious(15*time.Second, 10*time.Minute)
 	a.place()
-	p := a.poller()
+	p = a.poller()
 	p.step(t.Context())
 	p.next = a.Now().Add(time.Hour)
-	lost := a.unheard()
+	lost = a.unheard()
 	a.pass(time.Second)
 	a.place()
+	return a, p, lost
+}
+
+func TestALookThatASignAskedForIsMadeAgainOnceShopifyAnswers(t *testing.T) {
+	a, p, lost := hole(t)
 	a.pass(15 * time.Second)
 	a.shop.Break(4, shopifytest.Outage{Status: http.StatusBadGateway})
 	require.Equal(t, 10*time.Second, p.step(t.Context()))
@@ -133,15 +140,7 @@ func TestAQuietShopIsPolledLessAndLessOftenAndALostOrderMoreOftenAgain(t *testin
 }
 
 func TestAHoleInTheNumbersIsPolledAndFoundBeforeItsTurn(t *testing.T) {
-	a := build(t, setup{})
-	a.gracious(15*time.Second, 10*time.Minute)
-	a.place()
-	p := a.poller()
-	p.step(t.Context())
-	p.next = a.Now().Add(time.Hour)
-	lost := a.unheard()
-	a.pass(time.Second)
-	a.place()
+	a, p, lost := hole(t)
 	a.pass(14 * time.Second)
 	p.step(t.Context())
 	require.Empty(t, a.gaps(lost), "it may still come")
