@@ -46,6 +46,7 @@ type Order struct {
 	ID          int64      `json:"id"`   // Shopify's number, may pass 2^53
 	Name        string     `json:"name"` // "#1001", not unique
 	Number      int64      `json:"number"`
+	Date        string     `json:"date"` // "2026-11-22": ProcessedAt's day, else CreatedAt's, in the shop's own calendar
 	CreatedAt   time.Time  `json:"created_at"`
 	ProcessedAt time.Time  `json:"processed_at"`
 	UpdatedAt   time.Time  `json:"updated_at"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"gapless/store"
 	"gapless/sync/report"
 )
 
@@ -42,6 +43,24 @@ func (e *Engine) Zone(ctx context.Context, name string) (*time.Location, error) 
 		return nil, fmt.Errorf("the time zone of %s: %w", name, err)
 	}
 	return zone, nil
+}
+
+// zone is the shop's, by which the order is dated. A shop is asked for it once;
+// where it can't tell yet, its orders wait: a date would not be corrected later.
+func (a *attempt) zone() (*time.Location, *store.Settle) {
+	const patience, again = 20 * time.Second, time.Minute // well within the lease
+	ctx, cancel := context.WithTimeout(a.stop, patience)
+	defer cancel()
+	zone, err := a.engine.Zone(ctx, a.claim.Shop)
+	switch {
+	case err == nil:
+		return zone, nil
+	case a.stop.Err() != nil:
+		return nil, a.putBack("")
+	}
+	s := a.putBack("its date is not known before the shop's time zone is: " + err.Error())
+	s.NextAt = a.engine.now().Add(a.engine.backoff(0, again, again))
+	return nil, s
 }
 
 // dayOf is a shop's time zone, and when one of its days begins and ends.

@@ -101,8 +101,12 @@ func (a *attempt) mapOrder() *store.Settle {
 	if err := json.Unmarshal(a.claim.Order.Content, &told); err != nil {
 		return a.park("mapping", fmt.Errorf("the stored order can't be read: %w", err))
 	}
+	zone, settled := a.zone()
+	if settled != nil {
+		return settled
+	}
 	var err error
-	if a.order, err = neutral(a.claim.Shop, &told); err != nil {
+	if a.order, err = neutralIn(zone, a.claim.Shop, &told); err != nil {
 		return a.park("mapping", err)
 	}
 	a.doc = erp.Document{Ref: a.order.Ref, Version: a.claim.Order.Version, Order: a.order, Cancelled: a.order.CancelledAt != nil, Exists: a.claim.Present}

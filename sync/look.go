@@ -25,7 +25,11 @@ func (e *Engine) Neutral(ctx context.Context, k store.OrderKey) (erp.Order, erro
 	if err := json.Unmarshal(o.Content, &content); err != nil {
 		return erp.Order{}, fmt.Errorf("read the content of %s: %w", o.Name, err)
 	}
-	return neutral(k.Shop, &content)
+	zone, err := e.Zone(ctx, k.Shop)
+	if err != nil {
+		return erp.Order{}, err
+	}
+	return neutralIn(zone, k.Shop, &content)
 }
 
 // Found asks the ERP of a shop which documents it holds of an order.

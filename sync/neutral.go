@@ -1,6 +1,8 @@
 package ordersync
 
 import (
+	"time"
+
 	"github.com/shopspring/decimal"
 
 	"gapless/erp"
@@ -47,6 +49,17 @@ func neutral(shop string, o *shopify.Order) (erp.Order, error) {
 	n.Payments = payments(o, n.Paid)
 	presentIn(&n, o)
 	return n, nil
+}
+
+// neutralIn is neutral with the day that the order belongs to by the shop's clock.
+func neutralIn(zone *time.Location, shop string, o *shopify.Order) (erp.Order, error) {
+	n, err := neutral(shop, o)
+	at := o.ProcessedAt
+	if at.IsZero() {
+		at = o.CreatedAt
+	}
+	n.Date = at.In(zone).Format(time.DateOnly)
+	return n, err
 }
 
 // finest is the currency's number of digits, or more where Shopify itself tells

@@ -79,7 +79,7 @@ func TestAnOrderOfWhichLittleIsToldHasEveryNameOfTheNeutralForm(t *testing.T) {
 	var told map[string]any
 	require.NoError(t, json.Unmarshal(text, &told))
 	for _, name := range []string{
-		"ref", "shop", "id", "name", "updated_at", "created_at", "currency", "total", "total_ordered", "test", "cancelled_at", "customer", "billing", "shipping_to",
+		"ref", "shop", "id", "name", "date", "updated_at", "created_at", "currency", "total", "total_ordered", "test", "cancelled_at", "customer", "billing", "shipping_to",
 		"lines", "shipping", "discounts", "taxes", "refunds", "payments", "note", "tags",
 	} {
 		require.Contains(t, told, name)

@@ -291,10 +291,10 @@ func TestADeepPassThatFailsLeavesTheHourlyOnesTheirTurn(t *testing.T) {
 	require.Equal(t, 4, deep, "it is tried again every six hours")
 }
 
-func TestAShopThatDoesNotTellItsTimeZoneIsComparedAllTheSame(t *testing.T) {
+func TestAShopThatNoLongerTellsItsTimeZoneIsComparedAllTheSame(t *testing.T) {
 	a := build(t, setup{})
-	a.engine.shops["acme"].Client = noZone{a.clients["acme"]}
 	k := a.place()
+	a.engine.shops["acme"].Client = noZone{a.clients["acme"]}
 	require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
 	a.pass(5 * time.Minute)
 	require.ErrorContains(t, a.byClock(), "time zone")

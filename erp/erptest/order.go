@@ -43,7 +43,7 @@ func (s Sample) Order() erp.Order {
 	s = s.withDefaults()
 	o := erp.Order{
 		Ref: s.Ref, Shop: "acme", ID: orderID(s.Ref), Name: "#1001", Number: 1001,
-		CreatedAt: placed, ProcessedAt: placed, UpdatedAt: s.At,
+		Date: placed.Format(time.DateOnly), CreatedAt: placed, ProcessedAt: placed, UpdatedAt: s.At,
 		Currency: "EUR", TaxesIncluded: s.TaxesIncluded,
 		Duties: cents("0"), Fees: cents("0"), Tip: cents("0"), Rounding: cents("0"), CashRounding: cents("0"),
 		FinancialStatus: "paid", FulfillmentStatus: "unfulfilled", Source: "web",

@@ -30,6 +30,11 @@
 // by a few cents a line on the rounding product makes the total equal; where
 // they differ by more than rounding can explain the order is refused.
 //
+// # Dates
+//
+// A sale is of the day that the order belongs to in the shop's own calendar. A
+// shop that moves to another time zone changes nothing that is booked.
+//
 // # What Tryton keeps of us
 //
 // The sale's comment ends in a block that starts with a fixed line and holds

@@ -24,7 +24,7 @@ type document struct {
 	Reference   string `json:"reference"`
 	Cancelled   bool   `json:"cancelled,omitempty"` // then nothing else is set
 	Description string `json:"description,omitempty"`
-	SaleDate    string `json:"sale_date,omitempty"` // "2026-11-20", UTC
+	SaleDate    string `json:"sale_date,omitempty"` // "2026-11-20"
 	Comment     string `json:"comment,omitempty"`
 	Currency    string `json:"currency,omitempty"`
 	Total       string `json:"total,omitempty"`
@@ -74,9 +74,11 @@ type taxRef struct {
 }
 
 // fingerprint tells contents apart that make a different sale. The comment is
-// not part of it: Tryton lets it be written in every state.
+// not part of it: Tryton lets it be written in every state. Nor is the date: it
+// changes only where the shop moves to another time zone, for which no sale that
+// is booked is made anew.
 func (d document) fingerprint() string {
-	d.Comment = ""
+	d.Comment, d.SaleDate = "", ""
 	b, err := json.Marshal(d)
 	if err != nil {
 		panic("a document of strings can't fail to encode: " + err.Error())
@@ -96,7 +98,7 @@ func (a *Adapter) Map(o erp.Order) ([]byte, error) {
 		return nil, err
 	}
 	d := document{
-		Reference: o.Ref, Description: oneLine("Shopify " + o.Name), SaleDate: saleDate(o),
+		Reference: o.Ref, Description: oneLine("Shopify " + o.Name), SaleDate: o.Date,
 		Comment: paragraphs(o.Note), Currency: o.Currency, Total: o.Total.String(),
 		MaxRounding: m.maxRounding(lines).String(), Party: m.party(), Lines: lines,
 		Invoice:  m.address(o.Billing, "billing"),
@@ -104,14 +106,6 @@ func (a *Adapter) Map(o erp.Order) ([]byte, error) {
 	}
 	d.Invoice, d.Shipment = cmp.Or(d.Invoice, d.Shipment), cmp.Or(d.Shipment, d.Invoice)
 	return json.Marshal(d)
-}
-
-func saleDate(o erp.Order) string {
-	at := o.ProcessedAt
-	if at.IsZero() {
-		at = o.CreatedAt
-	}
-	return at.UTC().Format("2006-01-02")
 }
 
 // mapper makes the parts of one order's document.

@@ -112,6 +112,16 @@ func TestFingerprintLeavesTheNoteOut(t *testing.T) {
 	require.NotEqual(t, before.fingerprint(), mapped(t, good(), o).fingerprint())
 }
 
+// A shop that moves to another time zone has none of its sales made anew.
+func TestFingerprintLeavesTheDateOut(t *testing.T) {
+	o := erptest.Order("acme-1")
+	before := mapped(t, good(), o)
+	o.Date = "2026-11-19"
+	after := mapped(t, good(), o)
+	require.Equal(t, "2026-11-19", after.SaleDate)
+	require.Equal(t, before.fingerprint(), after.fingerprint())
+}
+
 // TestTotals: whatever the order, what Tryton makes of the document differs from
 // Shopify's total by no more than the rounding it allows, with either of
 // Tryton's ways to round taxes; and untaxed, it differs by nothing.
@@ -136,7 +146,7 @@ func TestTotals(t *testing.T) {
 // half away from zero.
 func anOrder(t *rapid.T) erp.Order {
 	o := erp.Order{
-		Ref: "acme-1", Name: "#1", Currency: "EUR", ProcessedAt: time.Unix(0, 0),
+		Ref: "acme-1", Name: "#1", Currency: "EUR", Date: "2026-11-20",
 		TaxesIncluded: rapid.Bool().Draw(t, "included"),
 	}
 	var total, taxes decimal.Decimal

@@ -157,6 +157,7 @@ type entry struct {
 	State       string
 	Comment     string
 	Description string
+	Date        day    `json:"sale_date"`
 	Total       amount `json:"total_amount"`
 	Untaxed     amount `json:"untaxed_amount"`
 	Tax         amount `json:"tax_amount"`
@@ -165,6 +166,8 @@ type entry struct {
 	Invoices    []int64
 	Lines       []int64
 }
+
+type day struct{ Year, Month, Day int }
 
 type amount struct{ Decimal decimal.Decimal }
 
@@ -175,7 +178,7 @@ func (b *books) sales(t testing.TB, ref string) []entry {
 	t.Helper()
 	var all []entry
 	b.rows(t, &all, "sale.sale", []any{[]any{"reference", "in", []string{ref, ref + " (replaced)"}}},
-		"number", "reference", "state", "comment", "description", "total_amount", "untaxed_amount", "tax_amount",
+		"number", "reference", "state", "comment", "description", "sale_date", "total_amount", "untaxed_amount", "tax_amount",
 		"party", "shipments", "invoices", "lines")
 	return all
 }

@@ -90,6 +90,22 @@ func TestTwoOrdersOfANewCustomerMakeOneParty(t *testing.T) {
 	require.Len(t, parties, 1)
 }
 
+// A shop that moves to another time zone may date its orders anew; what is
+// booked stays.
+func TestASaleThatIsBookedKeepsItsDate(t *testing.T) {
+	r := open(t, confirmed)
+	o := r.sample("").Order()
+	o.Date = "2026-11-23"
+	r.deliver(o, "1", erp.Created)
+	booked := r.books.one(t, o.Ref)
+	require.Equal(t, day{2026, 11, 23}, booked.Date)
+	o.Date = "2026-11-24"
+	r.deliver(o, "2", erp.Updated)
+	after := r.books.one(t, o.Ref)
+	require.Equal(t, booked.ID, after.ID)
+	require.Equal(t, booked.Date, after.Date)
+}
+
 // TestTotalsToTheCent: orders drawn at random from fixed seeds, and those a
 // merchant would try first, are worth the same in Tryton.
 func TestTotalsToTheCent(t *testing.T) {
