@@ -144,7 +144,8 @@ type Adapter interface {
 
 	// List yields the documents that changed at or after since, each at least
 	// once, in the order of change as far as the ERP can. It stops at the
-	// first error of yield and returns it.
+	// first error of yield and returns it. Where it asks over the network, each
+	// request waits for its [Pace].
 	List(ctx context.Context, since time.Time, yield func(Found) error) error
 
 	// Plan says which writing calls Deliver would make now, for a dry run. It

@@ -63,7 +63,7 @@ type ERP struct {
 	Name        string
 	Adapter     erp.Adapter
 	Concurrency int           // calls at once
-	Rate        rate.Limit    // attempts a second; 0: no limit
+	Rate        rate.Limit    // attempts, and pages of its list, a second; 0: no limit
 	Timeout     time.Duration // of one attempt
 	// Longest is how long after it left a request may still take effect,
 	// answered or not.

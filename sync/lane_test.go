@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -71,6 +72,22 @@ func TestTheRateCountsAttempts(t *testing.T) {
 	a.replay(k)
 	a.eventually("a look-up does not wait again for the call behind it", delivered)
 	stop()
+}
+
+func TestTheRateCountsThePagesOfAList(t *testing.T) {
+	a := build(t, setup{concurrency: 2, rate: rate.Every(1000 * time.Hour)}) // two at once
+	a.place()
+	a.pass(5 * time.Minute)
+	listed := func() int { return countCalls(a.wire.said(), "GET orders") }
+	require.True(t, a.reconcile(true).Balanced())
+	require.Equal(t, 1, listed())
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := a.engine.Reconcile(soon, "acme", Pass{Kind: store.RunReconcile, From: a.Now().Add(-time.Hour), To: a.Now()})
+	require.NoError(t, err)
+	require.False(t, r.Complete)
+	require.Contains(t, r.Notes[0], "the ERP could not be read whole")
+	require.Equal(t, 1, listed(), "the next one waits for longer than it may take")
 }
 
 // A claim that waits longer for the rate than its lease is good for is taken back

@@ -99,7 +99,7 @@ func (r *reconciler) readERP(ctx context.Context) error {
 		return err
 	}
 	r.asked = r.shownSince()
-	err = r.lane.Adapter.List(ctx, r.listed, func(f erp.Found) error {
+	err = r.lane.Adapter.List(erp.WithPace(ctx, r.lane.limiter.Wait), r.listed, func(f erp.Found) error {
 		id, ours := orderOf(r.shop.Name, f.Ref)
 		if !ours {
 			return nil

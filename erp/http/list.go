@@ -51,6 +51,9 @@ func (a *Adapter) List(ctx context.Context, since time.Time, yield func(erp.Foun
 
 // page reads one page: its documents and where to go on.
 func (a *Adapter) page(ctx context.Context, address string) ([]any, string, error) {
+	if err := erp.Pace(ctx); err != nil {
+		return nil, "", err
+	}
 	ans := a.get(ctx, address, nil)
 	if ans.err != nil {
 		return nil, "", ans.err

@@ -1,6 +1,8 @@
 package httperp_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +44,28 @@ func TestListFollowsCursors(t *testing.T) {
 	got, err := refs(t, a, start)
 	if err != nil || len(got) != orders || got[0] != "acme-0" || got[orders-1] != "acme-249" {
 		t.Fatalf("%d orders from %v, want %d in the order of change: %v", len(got), got, orders, err)
+	}
+}
+
+func TestEachPageOfAListWaitsForItsPace(t *testing.T) {
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked++
+		fmt.Fprintf(w, `{"orders":[{"reference":"acme-%d"}],"next":"%d"}`, asked, asked)
+	}))
+	defer server.Close()
+	a := newAdapter(t, httperp.Settings{URL: server.URL}, time.Now)
+	enough, pages := errors.New("enough"), 0
+	ctx := erp.WithPace(t.Context(), func(context.Context) error {
+		if pages == 3 {
+			return enough
+		}
+		pages++
+		return nil
+	})
+	err := a.List(ctx, time.Now(), func(erp.Found) error { return nil })
+	if !errors.Is(err, enough) || asked != 3 {
+		t.Fatalf("%d pages were asked for, and then %v", asked, err)
 	}
 }
 

@@ -62,6 +62,9 @@ const pageSize = 200
 func (a *Adapter) List(ctx context.Context, since time.Time, yield func(erp.Found) error) error {
 	c, from := a.conn(nil), stamp{since.Add(-a.settings.LongestRequest)}
 	for last := int64(0); ; {
+		if err := erp.Pace(ctx); err != nil {
+			return err
+		}
 		domain := []any{
 			[]any{"id", ">", last}, []any{"reference", "!=", nil},
 			[]any{"OR", []any{[]any{"write_date", ">=", from}}, []any{[]any{"create_date", ">=", from}}},

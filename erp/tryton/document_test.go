@@ -2,7 +2,9 @@ package tryton
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -120,6 +122,12 @@ func TestFingerprintLeavesTheDateOut(t *testing.T) {
 	after := mapped(t, good(), o)
 	require.Equal(t, "2026-11-19", after.SaleDate)
 	require.Equal(t, before.fingerprint(), after.fingerprint())
+}
+
+func TestAListWaitsForItsPaceBeforeItAsks(t *testing.T) {
+	enough := errors.New("enough")
+	ctx := erp.WithPace(t.Context(), func(context.Context) error { return enough })
+	require.ErrorIs(t, mapping(t, good()).List(ctx, time.Now(), nil), enough)
 }
 
 // TestTotals: whatever the order, what Tryton makes of the document differs from
