@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	protocol "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -204,6 +205,27 @@ const (
 	judge = `; axe.run(document, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}).then(r => r.violations.map(v => v.id + ": " + v.help + "\n" +
 		v.nodes.slice(0, 3).map(n => "  " + n.html.slice(0, 200) + "\n  " + n.failureSummary).join("\n")).join("\n"))`
 )
+
+// downloads clicks on what hands over a file, and returns the file as it was saved.
+func (b *browser) downloads(selector string) (name string, content []byte) {
+	b.Helper()
+	dir, events := b.TempDir(), true
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	_, err := chromedp.Call(ctx, protocol.SetDownloadBehavior, protocol.SetDownloadBehaviorParams{
+		Behavior: protocol.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir, EventsEnabled: &events,
+	})
+	require.NoError(b, err)
+	saved := func(e protocol.EventDownloadProgress) bool { return e.State == protocol.DownloadProgressStateCompleted }
+	_, err = chromedp.Run(ctx, chromedp.WaitEvent(protocol.DownloadProgress, saved, chromedp.Click(chromedp.CSS(selector))))
+	require.NoError(b, err, selector)
+	files, err := os.ReadDir(dir)
+	require.NoError(b, err)
+	require.Len(b, files, 1)
+	content, err = os.ReadFile(filepath.Join(dir, files[0].Name()))
+	require.NoError(b, err)
+	return files[0].Name(), content
+}
 
 // keepShot leaves a picture of the page in the folder GAPLESS_SHOTS, if it is named.
 func (b *browser) keepShot(name string) {
