@@ -74,23 +74,11 @@ func TestPagesInARealBrowser(t *testing.T) {
 	w := newWorld(t, setup{erp: erptest.Options{}})
 	b := newBrowser(t, "http://"+w.address)
 	a := w.opened()
-	w.trade(60)
-	w.eventually(func() error {
-		if n := liveGaps(t, a); n > 0 { // a webhook that was slow under load
-			gaps, err := a.Store.Gaps(w.Context(), store.GapFilter{State: store.Live, Limit: 10})
-			return fmt.Errorf("%d gaps are live: %+v, %w", n, gaps, err)
-		}
-		return w.atRest()
-	})
+	w.tradesUntilWhole(a, 60)
 	day := w.today(a)
 	var lost []store.OrderView
 	for _, f := range forms {
-		t.Logf("on a screen of %s", f)
-		b.as(f.width, f.theme)
-		lost = w.losing(a, 5)
-		w.mendsGaps(a, b, "paid in cash, "+f.String())
-		w.findsAnOrder(b, lost[0])
-		w.readsAReport(b, day, lost[0])
+		lost = w.walks(a, b, f, "demo")
 		_, err := a.Engine.ReplayGaps(t.Context(), liveIDs(t, a.Store), "the test")
 		require.NoError(t, err)
 		w.eventually(func() error { return nought(int64(liveGaps(t, a))) })
@@ -125,6 +113,33 @@ func TestPagesInARealBrowser(t *testing.T) {
 	require.Equal(t, "rgb(15, 16, 19)", value[string](b, `getComputedStyle(document.body).backgroundColor`))
 }
 
+// tradesUntilWhole lets the shop live for n acts, until no order is on its way and
+// no gap is live.
+func (w *world) tradesUntilWhole(a *Appliance, n int) {
+	w.Helper()
+	w.trade(n)
+	w.eventually(func() error {
+		if n := liveGaps(w, a); n > 0 { // a webhook that was slow under load
+			gaps, err := a.Store.Gaps(w.Context(), store.GapFilter{State: store.Live, Limit: 10})
+			return fmt.Errorf("%d gaps are live: %+v, %w", n, gaps, err)
+		}
+		return w.atRest()
+	})
+}
+
+// walks is the merchant's walk on one screen: orders are lost, gaps are seen to,
+// and the day's report is read.
+func (w *world) walks(a *Appliance, b *browser, f form, who string) (lost []store.OrderView) {
+	w.Helper()
+	w.Logf("%s, on a screen of %s", who, f)
+	b.as(f.width, f.theme)
+	lost = w.losing(a, 5)
+	w.mendsGaps(a, b, "paid in cash, "+f.String(), who)
+	w.findsAnOrder(b, lost[0])
+	w.readsAReport(b, w.today(a), lost[0])
+	return lost
+}
+
 func liveGaps(t testing.TB, a *Appliance) int {
 	t.Helper()
 	n, err := a.Store.LiveGaps(t.Context())
@@ -142,7 +157,7 @@ func (w *world) today(a *Appliance) string {
 
 // mendsGaps sees to five missing orders: one alone, two at once, one is left as
 // it is for a reason, and one stays.
-func (w *world) mendsGaps(a *Appliance, b *browser, reason string) {
+func (w *world) mendsGaps(a *Appliance, b *browser, reason, who string) {
 	w.Helper()
 	require.Equal(w, 5, liveGaps(w, a))
 	b.look("/")
@@ -192,7 +207,7 @@ func (w *world) mendsGaps(a *Appliance, b *browser, reason string) {
 	b.click(`form[method="post"] .button.main`)
 	b.reads("Left as it is: 1 gap.")
 	b.look("/gaps?state=ignored")
-	b.reads(reason + " (demo)")
+	b.reads(reason + " (" + who + ")")
 	require.Equal(w, 1, liveGaps(w, a))
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,13 +63,58 @@ func firstAdmin(t *testing.T, f form) {
 	b.as(f.width, f.theme)
 	b.look("/settings/audit")
 	b.reads("nightly export")
-	b.click(`form[action="/logout"] button`)
-	b.sees(`location.pathname === "/login"`)
+	b.logsOut()
 	b.look("/orders")
-	b.sees(`location.pathname === "/login"`)
-	b.fill("#name", "owner")
-	b.fill("#password", password)
-	b.enter()
+	b.logsIn("owner", password)
 	b.sees(`location.pathname === "/orders"`)
 	b.reads(orders[0].Name)
+}
+
+// The merchant's walk where people must log in: by the form, as somebody who may
+// act, and out again.
+func TestAnOperatorsWalkInARealBrowser(t *testing.T) {
+	const name, password = "kim@example.com", "four words in a row"
+	w := newWorld(t, setup{erp: erptest.Options{}})
+	b := newBrowser(t, "http://"+w.address)
+	a := w.opened()
+	a.Server.Open = false
+	w.tradesUntilWhole(a, 40)
+	secret, err := a.Store.AddUser(t.Context(), name, "operator", "the test")
+	require.NoError(t, err)
+	b.look("/setup/" + secret)
+	b.fill("#password", password)
+	b.fill("#again", password)
+	b.enter()
+	b.reads(name)
+	b.logsOut()
+
+	t.Log("who is not logged in comes back to where they wanted to go")
+	b.look("/gaps?kind=missing")
+	b.logsIn(name, password)
+	b.sees(`location.pathname + location.search === "/gaps?kind=missing"`)
+	w.walks(a, b, forms[0], name)
+
+	b.logsOut()
+	order := w.shop.Orders()[0]
+	for _, path := range []string{"/", "/gaps", fmt.Sprintf("/orders/acme/%d", order.ID), "/reports/" + w.today(a) + ".csv"} {
+		b.look(path)
+		b.sees(`location.pathname === "/login" && document.readyState === "complete"`)
+		require.NotContains(t, value[string](b, `document.body.innerText`), order.Name)
+	}
+}
+
+// logsIn fills in the form that the page shows.
+func (b *browser) logsIn(name, password string) {
+	b.Helper()
+	b.sees(`location.pathname === "/login" && document.readyState === "complete"`)
+	b.fill("#name", name)
+	b.fill("#password", password)
+	b.enter()
+	b.sees(`location.pathname !== "/login" && document.readyState === "complete"`)
+}
+
+func (b *browser) logsOut() {
+	b.Helper()
+	b.click(`form[action="/logout"] button`)
+	b.sees(`location.pathname === "/login"`)
 }
