@@ -121,6 +121,15 @@ func (b *browser) as(width int64, theme string) {
 	}))
 }
 
+// withScripts says whether pages that are looked at from now on may run theirs.
+func (b *browser) withScripts(may bool) {
+	b.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !may})
+		return err
+	}))
+}
+
 func (b *browser) click(selector string) {
 	b.Helper()
 	b.do(chromedp.Click(chromedp.CSS(selector)))

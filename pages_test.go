@@ -100,6 +100,17 @@ func TestPagesInARealBrowser(t *testing.T) {
 		"settings": "/settings?when=.test&order=%23" + strings.TrimPrefix(lost[0].Name, "#"), "error": "/gaps/999",
 	})
 
+	t.Log("without scripts a page says of when it is")
+	for _, f := range forms {
+		b.as(f.width, f.theme)
+		b.withScripts(false)
+		b.look("/")
+		b.reads("As of ")
+		assert.Empty(t, value[string](b, tooWide), f)
+		b.keepShot(fmt.Sprintf("without-scripts-%s", f))
+		b.withScripts(true)
+	}
+
 	t.Log("the open tab is seen on a phone")
 	b.as(360, "light")
 	b.look("/gaps?state=all")

@@ -106,8 +106,9 @@ func (s *Server) warmUp(ctx context.Context) error {
 }
 
 // today is a shop's balance of the orders that were placed since midnight. One
-// that is old is being made anew: whoever looks again in a second sees that.
-func (v *visit) today(ctx context.Context, shop string, midnight time.Time) (today report.Balance, old bool, err error) {
+// that is old, with the time it is of, is being made anew: whoever looks again in a
+// second sees that.
+func (v *visit) today(ctx context.Context, shop string, midnight time.Time) (today report.Balance, old time.Time, err error) {
 	b := &v.balances
 	b.mu.Lock()
 	kept, warm, changed := b.kept[shop], b.warm, b.changed
@@ -117,13 +118,14 @@ func (v *visit) today(ctx context.Context, shop string, midnight time.Time) (tod
 	case warm && v.now.Before(kept.made.Add(warmFor)):
 		if changed {
 			b.want()
+			old = kept.made
 		}
-		return kept.balance, changed, nil
+		return kept.balance, old, nil
 	case v.now.Before(kept.until):
-		return kept.balance, false, nil
+		return kept.balance, old, nil
 	}
 	today, err = v.makeBalance(ctx, shop, midnight, v.now)
-	return today, false, err
+	return today, old, err
 }
 
 func (b *balances) want() {

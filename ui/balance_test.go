@@ -52,6 +52,26 @@ func TestFiguresMadeAheadAreMadeAnewWhereSomethingChanged(t *testing.T) {
 	require.False(t, old)
 }
 
+// Without scripts nothing says that newer figures are being made.
+func TestAPageSaysOfWhenItIs(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Open = true })
+	require.NoError(t, s.store.LearnShop(t.Context(), store.Shop{Name: "acme", Timezone: "Asia/Kolkata"}))
+	s.tell(keys("acme", 1, 3)...)
+	require.NoError(t, s.ui.warmUp(t.Context()))
+	s.ui.balances.set(func() { s.ui.balances.warm = true })
+	s.pass(time.Minute)
+	asOf := func(path string) string {
+		_, rest, _ := strings.Cut(s.html("GET", path, "").body, "As of ")
+		text, _, _ := strings.Cut(rest, "<")
+		return text
+	}
+	require.Equal(t, "14:31", asOf("/gaps"), "by the shop's clock")
+	require.Equal(t, "14:31", asOf("/"))
+	s.ui.balances.set(func() { s.ui.balances.changed = true })
+	require.Equal(t, "14:30", asOf("/"), "as its oldest figures")
+	require.Equal(t, "14:31", asOf("/gaps"))
+}
+
 func TestEveryMissingOrderCountsAsMissing(t *testing.T) {
 	s := calm(t)
 	orders := keys("acme", 1, 5100)

@@ -27,14 +27,14 @@ type shopToday struct {
 	Icon     string
 	Sentence string
 	Equation []term
-	Complete *moment // every change before it was compared; nil: none was
-	Compared *moment // when the last comparison began
-	Balanced bool    // it read all sides whole, and they add up
-	Run      int64   // the last comparison
-	Healed   int64   // gaps of today that are closed
-	Money    int     // currencies
-	Old      bool    // its figures are being made anew
-	Left     string  // what does not add up
+	Complete *moment   // every change before it was compared; nil: none was
+	Compared *moment   // when the last comparison began
+	Balanced bool      // it read all sides whole, and they add up
+	Run      int64     // the last comparison
+	Healed   int64     // gaps of today that are closed
+	Money    int       // currencies
+	Old      time.Time // of when its figures are, which are being made anew; zero: of now
+	Left     string    // what does not add up
 	Notes    []string
 	gaps     store.ShopGaps // of all days
 }
@@ -67,10 +67,15 @@ type lineState struct {
 
 // overview answers: is anything missing?
 func overview(v *visit) (view, error) {
-	body := overviewBody{}
+	body, asOf := overviewBody{}, v.now
 	var err error
 	if body.Shops, err = v.shopsToday(); err != nil {
 		return view{}, err
+	}
+	for _, t := range body.Shops {
+		if !t.Old.IsZero() && t.Old.Before(asOf) {
+			asOf = t.Old
+		}
 	}
 	kinds, err := v.Store.LiveGapKinds(v.Context())
 	if err != nil {
@@ -95,7 +100,7 @@ func overview(v *visit) (view, error) {
 	}
 	body.Throughput, body.Lags = throughput(hours, first), lags(hours, first)
 	body.Lines, err = v.lines()
-	return view{template: "overview", title: "Overview", body: body}, err
+	return view{template: "overview", title: "Overview", body: body, asOf: asOf}, err
 }
 
 // firstClock is the first shop's: what is about all shops goes by it.

@@ -99,10 +99,10 @@ func TestWhatWasNeverComparedIsNotCalledComplete(t *testing.T) {
 }
 
 func TestTheVerdictIsNoBetterThanTheFiguresBelowIt(t *testing.T) {
-	shown := shopToday{Old: true, Complete: &moment{}} // the gaps are closed, which the figures don't show yet
+	shown := shopToday{Old: epoch, Complete: &moment{}} // the gaps are closed, which the figures don't show yet
 	shown.judge(report.Balance{Shopify: tally(5, "EUR", "50"), Missing: tally(5, "EUR", "50")}, sight{})
 	require.Equal(t, "5 orders are missing in the ERP", shown.Sentence)
-	shown = shopToday{Old: true, Complete: &moment{}, gaps: store.ShopGaps{Missing: 2}}
+	shown = shopToday{Old: epoch, Complete: &moment{}, gaps: store.ShopGaps{Missing: 2}}
 	shown.judge(report.Balance{}, sight{})
 	require.Equal(t, "2 orders are missing in the ERP", shown.Sentence)
 	require.Empty(t, shown.Notes, "of which day they are the figures don't tell yet")

@@ -64,8 +64,9 @@ type view struct {
 	template string
 	title    string
 	body     any
-	status   int    // 0: 200
-	redirect string // after a form was posted
+	asOf     time.Time // of when it is; zero: of now
+	status   int       // 0: 200
+	redirect string    // after a form was posted
 	file     *file
 	cookie   *http.Cookie
 	retry    time.Duration // 0: at once

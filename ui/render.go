@@ -39,8 +39,9 @@ type frame struct {
 	Title   string
 	Nav     []navItem
 	Person  Person
-	Known   bool // somebody is logged in
-	Open    bool // a demo
+	Known   bool    // somebody is logged in
+	AsOf    *moment // of when the page is, which scripts keep up to date
+	Open    bool    // a demo
 	Version string
 	Notice  *notice
 	Body    any
@@ -70,6 +71,7 @@ func (v *visit) frame(shown view) frame {
 	if !f.Known {
 		return f
 	}
+	f.AsOf = v.asOf(shown)
 	f.Nav = append(f.Nav, nav...)
 	for i := range f.Nav {
 		n := &f.Nav[i]
@@ -79,6 +81,15 @@ func (v *visit) frame(shown view) frame {
 		}
 	}
 	return f
+}
+
+// asOf is of when a page is, by the first shop's clock.
+func (v *visit) asOf(shown view) *moment {
+	c, _ := v.firstClock() // where the store can't be read it is UTC
+	if shown.asOf.IsZero() {
+		return c.at(v.now)
+	}
+	return c.at(shown.asOf)
 }
 
 // notice is a sentence at the top of a page.

@@ -81,7 +81,7 @@ func (t *shopToday) say(tone, sentence string) { t.Tone, t.Icon, t.Sentence = to
 
 // note adds what else is to be known of the sentence.
 func (t *shopToday) note(b report.Balance, s sight) {
-	if earlier := t.gaps.Missing - b.Missing.Orders; earlier > 0 && !t.Old { // old figures don't have today's yet
+	if earlier := t.gaps.Missing - b.Missing.Orders; earlier > 0 && t.Old.IsZero() { // old figures don't have today's yet
 		t.Notes = append(t.Notes, number(earlier)+" of them"+were(earlier)+"placed before today.")
 	}
 	if s.old {
