@@ -82,9 +82,9 @@ func (v *visit) beforeID() int64 {
 	return id
 }
 
-// runChosen is the run of the address; 0: none.
-func (v *visit) runChosen() int64 {
-	id, err := strconv.ParseInt(v.URL.Query().Get("run"), 10, 64)
+// numberChosen is an id in the address; 0: none.
+func (v *visit) numberChosen(name string) int64 {
+	id, err := strconv.ParseInt(v.URL.Query().Get(name), 10, 64)
 	if err != nil {
 		return 0
 	}

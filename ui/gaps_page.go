@@ -29,8 +29,11 @@ type gapsBody struct {
 	Rows   []gapRow
 	Older  string
 	MayAct bool
-	Others int64 // open gaps, where the list is empty: of other kinds, shops or runs
-	Run    int64 // only what this run found; 0: whatever found it
+	Others int64  // open gaps, where the list is empty: of other kinds, shops or runs
+	Run    int64  // only what this run found; 0: whatever found it
+	Order  int64  // only what is about this order; 0: whatever it is about
+	Name   string // of that order, as its gaps have it
+	Path   string // of its page; empty: there are none
 }
 
 type gapRow struct {
@@ -48,7 +51,7 @@ type gapRow struct {
 func gapsPage(v *visit) (view, error) {
 	state := v.oneOf("state", "live", store.GapClosed, store.GapIgnored, "all")
 	kind := v.oneOf("kind", append([]string{""}, store.GapKinds...)...)
-	filter := store.GapFilter{Shop: v.shopChosen(), Kind: kind, State: state, Run: v.runChosen(), Before: v.beforeID(), Limit: perPage}
+	filter := store.GapFilter{Shop: v.shopChosen(), Kind: kind, State: state, OrderID: v.numberChosen("order"), Run: v.numberChosen("run"), Before: v.beforeID(), Limit: perPage}
 	if state == "all" {
 		filter.State = ""
 	}
@@ -60,7 +63,7 @@ func gapsPage(v *visit) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	body := gapsBody{State: state, Run: filter.Run, Shop: v.shopChooser(), MayAct: v.may("operator"),
+	body := gapsBody{State: state, Run: filter.Run, Order: filter.OrderID, Shop: v.shopChooser(), MayAct: v.may("operator"),
 		Tabs: tabs{"Gaps by state", []tab{
 			{"To do", v.with("state", ""), state == "live"}, {"Healed", v.with("state", store.GapClosed), state == store.GapClosed},
 			{"Left as they are", v.with("state", store.GapIgnored), state == store.GapIgnored}, {"All", v.with("state", "all"), state == "all"},
@@ -72,6 +75,9 @@ func gapsPage(v *visit) (view, error) {
 	}
 	for _, g := range gaps {
 		body.Rows = append(body.Rows, gapRowOf(g, clocks(g.Shop)))
+	}
+	if filter.OrderID != 0 && len(gaps) > 0 {
+		body.Name, body.Path = body.Rows[0].Name, orderPath(gaps[0].Shop, gaps[0].OrderID)
 	}
 	if len(gaps) > 0 {
 		body.Older = v.older(len(gaps), gaps[len(gaps)-1].ID)

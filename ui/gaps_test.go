@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,6 +27,33 @@ func (s *site) lose(kind, cause string, orders ...store.OrderKey) {
 	}
 	_, err := s.store.FoundGaps(s.Context(), store.RunReconcile, faults...)
 	require.NoError(s, err)
+}
+
+func TestAnOrderOfManyGapsLeadsToAllOfThem(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.Open = true })
+	k, other := store.OrderKey{Shop: "acme", ID: 1}, store.OrderKey{Shop: "beta", ID: 1}
+	s.tell(k, other)
+	s.lose(store.GapMissing, "erp_lost", other)
+	found := func(from, to int) {
+		for n := from; n <= to; n++ {
+			_, err := s.store.FoundGaps(t.Context(), store.RunReconcile, store.Fault{Gap: store.Gap{
+				Shop: k.Shop, OrderID: k.ID, ERP: "books", Kind: store.GapMissing, Subject: fmt.Sprint(n), About: "v1", Cause: "erp_lost", FoundBy: store.RunReconcile, Since: epoch,
+			}})
+			require.NoError(t, err)
+		}
+	}
+	found(1, mostGaps)
+	require.NotContains(t, s.html("GET", "/orders/acme/1", "").body, "These are the newest")
+	found(mostGaps+1, mostGaps+1)
+	page := s.html("GET", "/orders/acme/1?all=yes", "").body
+	all := "/gaps?order=1&shop=acme&state=all"
+	require.Contains(t, page, `These are the newest, here and under What happened. <a href="`+html.EscapeString(all)+`">See all</a>`)
+	require.NotContains(t, page, `"/gaps/2"`, "the oldest is not told")
+	require.Len(t, s.rows(all), mostGaps+1)
+	list := s.html("GET", all, "").body
+	require.Contains(t, list, `Only those of <a href="/orders/acme/1">`)
+	require.Contains(t, list, `<input type="hidden" name="order" value="1">`, "another filter keeps to the order")
+	require.Contains(t, s.html("GET", "/gaps?order=7", "").body, "Only those of one order.")
 }
 
 func TestAGapIsToldByTheNamesOfTheContract(t *testing.T) {

@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,7 @@ type orderBody struct {
 	Ask        string // where the ERP is asked for its lines; empty: nowhere
 	Unread     string // why the lines can't be shown
 	Gaps       []gapRow
+	AllGaps    string // where all are; empty: here
 	Course     history
 	Earlier    string // where all of the course is that is read
 	Document   string // the order as rules and mapping see it
@@ -62,9 +64,12 @@ func orderPage(v *visit) (view, error) {
 	body := orderBody{Name: short(o.Name, 60), Shop: o.Shop, ID: o.ID, Badge: orderBadge(o, d), Admin: v.adminOrder(o.Shop, o.ID), InERP: v.erpDocument(d), MayAct: v.may("operator") && d.State != "",
 		Facts: orderFacts(o, d, c), Sides: sidesOf(o, d, c)}
 	body.Next, body.Hint = orderNext(d, c)
-	gaps, err := v.Store.Gaps(v.Context(), store.GapFilter{Shop: o.Shop, OrderID: o.ID, Limit: 20})
+	gaps, err := v.Store.Gaps(v.Context(), store.GapFilter{Shop: o.Shop, OrderID: o.ID, Limit: mostGaps + 1})
 	if err != nil {
 		return view{}, err
+	}
+	if len(gaps) > mostGaps {
+		gaps, body.AllGaps = gaps[:mostGaps], gapsOf(key)
 	}
 	for _, g := range gaps {
 		body.Gaps = append(body.Gaps, gapRowOf(g, c))
@@ -82,6 +87,14 @@ func orderPage(v *visit) (view, error) {
 		body.Course.All, body.Earlier = body.Course.All[more:], v.with("all", "yes")
 	}
 	return view{template: "order", title: "Order " + body.Name, body: body}, err
+}
+
+// mostGaps is how many gaps of an order its page tells of.
+const mostGaps = 20
+
+// gapsOf is where all gaps of an order are listed.
+func gapsOf(k store.OrderKey) string {
+	return "/gaps?" + url.Values{"state": {"all"}, "shop": {k.Shop}, "order": {strconv.FormatInt(k.ID, 10)}}.Encode()
 }
 
 // shownAtFirst is how much of a course a page shows before it is asked for all.
