@@ -422,25 +422,42 @@ func TestTheDemoLosesNothing(t *testing.T) {
 }
 
 func TestTheDemoPrintsTheAddressOfItsPages(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	out, ended := newJournal(), make(chan struct{})
-	go func() {
-		defer close(ended)
-		(&Program{Args: []string{"demo"}, Stdout: out, Stderr: out}).Run(ctx)
-	}()
-	defer func() { cancel(); <-ended }()
-	require.True(t, out.says(t, "stop: Ctrl-C", ended), out)
-	found := regexp.MustCompile(`Pages: (http://127\.0\.0\.1:\d+/)\n`).FindStringSubmatch(out.String())
-	require.NotNil(t, found, out)
-	defer http.DefaultClient.CloseIdleConnections()
-	answer, err := http.Get(found[1])
+	for listen, warns := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
+		t.Run(listen, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			out, ended := newJournal(), make(chan struct{})
+			go func() {
+				defer close(ended)
+				(&Program{Args: []string{"demo", "--rate", "20/s", "--listen", listen}, Stdout: out, Stderr: out}).Run(ctx)
+			}()
+			defer func() { cancel(); <-ended }()
+			require.True(t, out.says(t, "created as", ended), out)
+			require.Equal(t, warns, strings.Contains(out.String(), "Warning: there is no log-in here. Whoever reaches port "), out)
+			found := regexp.MustCompile(`Pages: (http://127\.0\.0\.1:\d+/)\n`).FindStringSubmatch(out.String())
+			require.NotNil(t, found, out)
+			defer http.DefaultClient.CloseIdleConnections()
+			page := string(fetched(t, found[1]))
+			require.Contains(t, page, "<h1", "a page, and no log-in")
+			require.NotContains(t, page, "password")
+			var stats struct {
+				Heard struct{ Received int64 } `json:"events_last_hour"`
+			}
+			require.NoError(t, json.Unmarshal(fetched(t, found[1]+"api/v1/stats"), &stats))
+			require.NotZero(t, stats.Heard.Received, "webhooks arrive")
+		})
+	}
+}
+
+// fetched is the answer to a GET, which must go well.
+func fetched(t *testing.T, url string) []byte {
+	t.Helper()
+	answer, err := http.Get(url)
 	require.NoError(t, err)
 	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
+	body, err := io.ReadAll(answer.Body)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, answer.StatusCode)
-	require.Contains(t, string(page), "<h1", "a page, and no log-in")
-	require.NotContains(t, string(page), "password")
+	return body
 }
 
 // The same seed plays the same orders and the same faults; only how far it gets

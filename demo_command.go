@@ -25,7 +25,7 @@ import (
 )
 
 type demoCommand struct {
-	Listen   string        `help:"Address to serve on." default:"127.0.0.1:0"`
+	Listen   string        `help:"Address to serve on; 0.0.0.0:8080 lets other machines see the demo, too." default:"127.0.0.1:0"`
 	Rate     Rate          `help:"How much happens in the shop." default:"2/s"`
 	Seed     uint64        `help:"Replays the same orders and the same faults." default:"1"`
 	Duration time.Duration `help:"Stop by itself after this long; 0: on Ctrl-C." placeholder:"60s"`
@@ -72,6 +72,7 @@ type demo struct {
 
 	shop       *shopifytest.Shop
 	shopServer *http.Server
+	hooks      *http.Transport // of its webhooks
 	books      *sandbox.ERP
 	appliance  *Appliance
 	listener   net.Listener
@@ -90,7 +91,7 @@ type demo struct {
 const demoConfig = `# The config of gapless demo. Look around while it runs: gapless --config %[1]s/config.toml orders
 [server]
 listen = "%[2]s"
-public_url = "http://%[2]s"
+public_url = "http://127.0.0.1:%[4]d"
 log_level = "error"
 
 [store]
@@ -125,21 +126,15 @@ func (d *demo) open(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	shopListener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("open the pretend shop: %w", err)
-	}
-	d.shop = shopifytest.New(shopifytest.Options{
-		Seed: d.cmd.Seed, BucketSize: 20_000, RestoreRate: 5_000, Domain: "demo.myshopify.com", AccessToken: "demo-token", WebhookSecret: "demo-secret",
-		Faults: demoFaults, RetryScale: 0.0005, Observer: d.hear,
-	})
-	d.shopServer = &http.Server{Handler: d.shop, ReadHeaderTimeout: 5 * time.Second}
-	go d.shopServer.Serve(shopListener) //nolint:errcheck // it ends with Close
 	if d.listener, err = net.Listen("tcp", d.cmd.Listen); err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another with --listen", d.cmd.Listen, err)
 	}
+	api, err := d.openShop()
+	if err != nil {
+		return err
+	}
 	path := filepath.Join(dir, "config.toml")
-	text := fmt.Sprintf(demoConfig, filepath.ToSlash(dir), d.listener.Addr(), shopListener.Addr())
+	text := fmt.Sprintf(demoConfig, filepath.ToSlash(dir), d.listener.Addr(), api, d.port())
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the demo's config: %w", err)
 	}
@@ -153,10 +148,44 @@ func (d *demo) open(ctx context.Context, dir string) (err error) {
 	d.appliance.Server.Open = true // there is nothing here but invented data
 	d.books = d.appliance.ERPs["books"].(*sandbox.ERP)
 	d.books.SetFaults(demoERPFaults)
+	d.greet(dir)
+	return nil
+}
+
+// openShop opens the pretend shop, and says where its API is. Its webhooks go to
+// where the demo listens, whatever address that is.
+func (d *demo) openShop() (api net.Addr, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("open the pretend shop: %w", err)
+	}
+	d.hooks = &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, d.listener.Addr().String())
+	}}
+	d.shop = shopifytest.New(shopifytest.Options{
+		Seed: d.cmd.Seed, BucketSize: 20_000, RestoreRate: 5_000, Domain: "demo.myshopify.com", AccessToken: "demo-token", WebhookSecret: "demo-secret",
+		Faults: demoFaults, RetryScale: 0.0005, Observer: d.hear, Client: &http.Client{Transport: d.hooks},
+	})
+	d.shopServer = &http.Server{Handler: d.shop, ReadHeaderTimeout: 5 * time.Second}
+	go d.shopServer.Serve(listener) //nolint:errcheck // it ends with Close
+	return listener.Addr(), nil
+}
+
+func (d *demo) port() int { return d.listener.Addr().(*net.TCPAddr).Port }
+
+// greet says what there is to see and where, and who else may see it.
+func (d *demo) greet(dir string) {
+	ip, address := d.listener.Addr().(*net.TCPAddr).IP, d.listener.Addr().String()
+	if ip.IsUnspecified() {
+		address = fmt.Sprintf("127.0.0.1:%d", d.port())
+	}
 	fmt.Fprintf(d.out, "A pretend shop sends its orders to Gapless, which carries them into a pretend ERP.\n"+
 		"Webhooks get lost, doubled, late and forged on the way, and the ERP fails now and then.\n"+
-		"Pages: http://%[1]s/\nAPI: http://%[1]s/api/v1/stats    files: %[2]s    stop: Ctrl-C\n\n", d.listener.Addr(), dir)
-	return nil
+		"Pages: http://%[1]s/\nAPI: http://%[1]s/api/v1/stats    files: %[2]s    stop: Ctrl-C\n", address, dir)
+	if !ip.IsLoopback() {
+		fmt.Fprintf(d.out, "Warning: there is no log-in here. Whoever reaches port %d of this machine sees the demo and may act in it.\n", d.port())
+	}
+	fmt.Fprintln(d.out)
 }
 
 func (d *demo) close() {
@@ -164,6 +193,7 @@ func (d *demo) close() {
 		d.appliance.Close()
 	}
 	d.shop.Close()
+	d.hooks.CloseIdleConnections()
 	d.shopServer.Close()
 }
 

@@ -30,7 +30,7 @@ type Options struct {
 	// OIDC logs people in by a provider, besides their passwords; nil: by
 	// passwords alone.
 	OIDC *OIDC
-	// Open lets everybody read and act without a token: the demo on loopback.
+	// Open lets everybody read and act without a token: the demo.
 	Open    bool
 	Version string
 	// Config is the config as loaded, keys as in the file, without secrets.
