@@ -65,16 +65,20 @@ func (w *world) change() {
 	if n := len(orders) + len(m.shop.Deleted()); len(orders) == 0 || n < mostOrders && w.chance(0.4) {
 		m.shop.Create()
 	} else {
-		id := one(w.rand, orders).ID
-		m.shop.Mutate(id)
-		// Which of two versions of one second is final is told by our clock: it
-		// must not be ahead.
-		if w.skew <= 0 && w.chance(0.3) {
-			w.in(w.upTo(900*time.Millisecond), func() {
-				m.shop.Mutate(id)
-				m.knock()
-			})
-		}
+		m.changes(one(w.rand, orders).ID)
+	}
+	m.knock()
+}
+
+// changes changes an order. Which of two versions of one second is final is told
+// by our clock: for the second one it must not be ahead.
+func (m *mall) changes(id int64) {
+	m.shop.Mutate(id)
+	if m.skew <= 0 && m.chance(0.3) {
+		m.in(m.upTo(900*time.Millisecond), func() {
+			m.shop.Mutate(id)
+			m.knock()
+		})
 	}
 	m.knock()
 }
@@ -82,9 +86,13 @@ func (w *world) change() {
 func (w *world) deletes() {
 	m := one(w.rand, w.shops)
 	if orders := m.shop.Orders(); len(orders) > 0 {
-		m.shop.Delete(one(w.rand, orders).ID)
-		m.knock()
+		m.deletes(one(w.rand, orders).ID)
 	}
+}
+
+func (m *mall) deletes(id int64) {
+	m.shop.Delete(id)
+	m.knock()
 }
 
 // spoilSubscription removes a subscription, or makes it one that keeps things
@@ -112,7 +120,7 @@ func (w *world) spoilSubscription() {
 
 // outage lets nobody answer for a while.
 func (w *world) outage(l *route) {
-	l.down = w.now.Add(w.upTo(30 * time.Minute))
+	l.down = w.now.Add(w.upTo(one(w.rand, []time.Duration{30 * time.Minute, 30 * time.Minute, 3 * time.Hour})))
 	w.note("an outage until %s", l.down.Format(time.TimeOnly))
 }
 
@@ -176,8 +184,13 @@ func (w *world) replaySome() { w.replay("replay", 1) }
 func (w *world) clickTwice() { w.replay("double click", 2) }
 
 func (w *world) replay(how string, clicks int) {
-	v, any := w.some()
-	if !any || v.Delivery.State == store.StateParked && !w.sure(ref(v.Shop, v.ID)) {
+	if v, any := w.some(); any {
+		w.replayOrder(v, how, clicks)
+	}
+}
+
+func (w *world) replayOrder(v store.OrderView, how string, clicks int) {
+	if v.Delivery.State == store.StateParked && !w.sure(ref(v.Shop, v.ID)) {
 		return
 	}
 	w.meets(how, v.Delivery.State)
@@ -243,11 +256,14 @@ func (w *world) backup() {
 	}
 	w.note("a backup")
 	w.copies = append(w.copies, backup{path, maps.Clone(w.acknowledged), maps.Clone(w.forgotten)})
+	if w.chance(0.5) {
+		w.in(w.upTo(w.mix.span/2), w.restore)
+	}
 }
 
 // restore goes on from an old copy, as after the loss of a disk.
 func (w *world) restore() {
-	if len(w.copies) == 0 || w.proc.dead {
+	if len(w.copies) == 0 || w.proc.dead || w.calm {
 		return
 	}
 	b := one(w.rand, w.copies)

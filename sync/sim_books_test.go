@@ -19,6 +19,7 @@ import (
 const (
 	attemptTime = time.Minute
 	waited      = 15 * time.Minute
+	retryMax    = 15 * time.Minute
 )
 
 // books is the ERP of a world: the pretend ERP, the way there, and the adapter.
@@ -41,7 +42,7 @@ func openBooks(w *world) *books {
 		panic(err)
 	}
 	b.route = &route{world: w, serve: b, odds: [2]odds{w.mix.asking, w.mix.changing}, landing: map[string]int{}, call: erpCall, leaves: b.leaving, done: b.written}
-	settings := httperp.Settings{URL: "http://books", Tier: w.mix.tier, Timeout: time.Hour} // the line gives up by the world's clock
+	settings := httperp.Settings{URL: "http://books", Tier: w.mix.tier, Body: w.mix.body, Timeout: time.Hour} // the line gives up by the world's clock
 	if w.mix.tier != erp.TierA {
 		settings.Method = http.MethodPost
 	}
@@ -55,7 +56,7 @@ func openBooks(w *world) *books {
 func (b *books) config() ERP {
 	return ERP{
 		Name: "books", Adapter: b.adapter, Concurrency: 16, Timeout: attemptTime, Longest: waited,
-		RetryFirst: time.Second, RetryMax: 15 * time.Minute, Circuit: CircuitConfig{Failures: 4, Pause: time.Minute},
+		RetryFirst: time.Second, RetryMax: retryMax, Circuit: CircuitConfig{Failures: 4, Pause: time.Minute},
 	}
 }
 

@@ -47,7 +47,10 @@ func pairs() map[pair]bool {
 		}
 	}
 	for _, s := range simSteps {
-		cross(troubleNames(processTroubles), []string{"before " + s, "after " + s})
+		cross(troubleNames(processTroubles), []string{string(before) + s, string(after) + s})
+		if isRequest(s) {
+			cross(troubleNames(processTroubles), []string{string(during) + s})
+		}
 		switch {
 		case s == "erp GET":
 			cross(troubleNames(troublesAsking), []string{s})

@@ -53,7 +53,7 @@ func openMall(w *world, i int) *mall {
 			}
 		},
 	})
-	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.withhold}
+	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.arriving}
 	m.client = m.newClient(m, w.clock)
 	m.oracle = m.newClient(oracle{m.shop}, time.Now)
 	return m
@@ -110,8 +110,10 @@ func shopifyCall(_ *http.Request, body []byte) (step string, changes bool) {
 	return "shop " + string(found[2]), string(found[1]) == "mutation"
 }
 
-// withhold makes the shop leave a field out of its next answer.
-func (m *mall) withhold(_ *http.Request, f trouble) {
+// arriving lets an order be edited while it is fetched, and makes the shop leave
+// a field out of its next answer.
+func (m *mall) arriving(_ *http.Request, body []byte, f trouble) {
+	m.edits(body)
 	if f.name != partial {
 		return
 	}

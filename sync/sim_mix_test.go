@@ -3,6 +3,7 @@ package ordersync
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	_ "time/tzdata" // worlds have a zone, machines may not
@@ -26,7 +27,9 @@ type mix struct {
 	hooks    shopifytest.Faults
 	indexLag time.Duration
 	page     int           // orders, and lines, on one page
+	body     string        // jq: what the ERP wants of an order
 	poll     time.Duration // at most, between two
+	overlap  time.Duration // of polls: more than the index lags
 	grace    time.Duration // of webhooks, before a poll calls their change lost
 	compare  time.Duration // between two comparisons
 	window   time.Duration // of a comparison, at least
@@ -39,9 +42,6 @@ type mix struct {
 	process                odds // of what befalls Gapless's process at each of its steps
 	aims                   []aim
 }
-
-// overlap is how far polls reach back beyond the last one: more than the index lags.
-const overlap = 10 * time.Minute
 
 // odds are troubles by name, each with its probability.
 type odds []struct {
@@ -66,8 +66,8 @@ func (o odds) draw(r *rand.Rand, none trouble) trouble {
 // aim strikes the process at the first time that a step is reached after a while.
 type aim struct {
 	pair
-	after bool // not before the step but after it
-	from  time.Time
+	when moment
+	from time.Time
 }
 
 // drawMix draws a world's mix.
@@ -82,7 +82,9 @@ func drawMix(r *rand.Rand) mix {
 		indexLag: one(r, []time.Duration{0, 3 * time.Second, 40 * time.Second, 5 * time.Minute}),
 		page:     one(r, []int{1, 2, 3, 250}),
 		keep:     one(r, []time.Duration{0, 0, time.Hour}),
+		body:     one(r, []string{".", sparse}),
 	}
+	m.overlap = one(r, []time.Duration{10 * time.Minute, m.indexLag + 30*time.Second})
 	m.poll = m.span / time.Duration(6+r.IntN(12))
 	m.compare = m.span / time.Duration(1+r.IntN(5))
 	m.grace = one(r, []time.Duration{0, 20 * time.Second, 2 * time.Minute})
@@ -101,11 +103,25 @@ func drawMix(r *rand.Rand) mix {
 	}
 	for range r.IntN(6) {
 		m.aims = append(m.aims, aim{
-			pair: pair{one(r, processTroubles).name, one(r, one(r, [][]string{simSteps, simSteps, rareSteps}))}, after: r.IntN(2) > 0,
+			pair: pair{one(r, processTroubles).name, one(r, one(r, [][]string{simSteps, simSteps, rareSteps}))}, when: one(r, moments),
 			from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),
 		})
+		if last := &m.aims[len(m.aims)-1]; last.when == during && !isRequest(last.step) {
+			last.when = after
+		}
 	}
 	return m
+}
+
+// sparse is a mapping that leaves out most of an order, so that many changes
+// change nothing in the ERP.
+const sparse = `{ref, total, currency, cancelled_at, lines: [.lines[] | {sku, title, quantity, amount}]}`
+
+// moments are all that a step has; only requests have one between.
+var moments = []moment{before, during, after}
+
+func isRequest(step string) bool {
+	return strings.HasPrefix(step, "erp ") || strings.HasPrefix(step, "shop ")
 }
 
 // rareAim is a world's turn among the troubles on rare steps.
@@ -116,7 +132,7 @@ func rareAim(seed uint64, from time.Time) aim {
 		return int(i)
 	}
 	trouble, step := processTroubles[turn(len(processTroubles))], rarestSteps[turn(len(rarestSteps))]
-	return aim{pair: pair{trouble.name, step}, after: turn(2) > 0, from: from}
+	return aim{pair: pair{trouble.name, step}, when: []moment{before, after}[turn(2)], from: from}
 }
 
 // starts are moments before which worlds begin: a plain one, and the nights on

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -100,7 +101,7 @@ type route struct {
 	landing map[string]int // requests that may yet be carried out, by path
 
 	leaves  func(t *task, r *http.Request, body []byte)                      // a request is about to
-	arrives func(r *http.Request, f trouble)                                 // and is about to be carried out
+	arrives func(r *http.Request, body []byte, f trouble)                    // and is about to be carried out
 	done    func(r *http.Request, body []byte, a *httptest.ResponseRecorder) // and was
 }
 
@@ -116,19 +117,27 @@ func (l *route) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = overTheWire(r)
 	step, changes := l.call(r, body)
-	t.reach(step, false)
+	t.reach(before, step)
 	if err := t.expired(r.Context()); err != nil {
 		return nil, err
 	}
 	f := l.befalls(step, changes)
-	answer, err := l.carry(t, r, body, f)
-	t.refused = t.refused || err == nil && answer.StatusCode == http.StatusUnprocessableEntity
+	answer, err := l.carry(t, step, r, body, f)
 	if answer != nil {
 		answer.Request = r
+		t.hears(answer)
 	}
 	l.note("%s: %s %s: %s%s", t.name, step, r.URL.Path, f.name, outcomeOf(answer, err))
-	t.reach(step, true)
+	t.reach(after, step)
 	return answer, err
+}
+
+// hears notes what an answer asks of its caller.
+func (t *task) hears(answer *http.Response) {
+	t.refused = t.refused || answer.StatusCode == http.StatusUnprocessableEntity
+	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil {
+		t.toldWait = max(t.toldWait, time.Duration(seconds)*time.Second)
+	}
 }
 
 // overTheWire is a request as it comes out at the other end.
@@ -174,7 +183,7 @@ func index(yes bool) int {
 
 // carry lets f befall the request. What has left goes on by itself, whatever
 // becomes of its caller.
-func (l *route) carry(t *task, r *http.Request, body []byte, f trouble) (*http.Response, error) {
+func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trouble) (*http.Response, error) {
 	there, back := l.between(time.Millisecond, time.Second), l.upTo(time.Second)
 	if f.ends == refused {
 		if err := t.wait(r.Context(), there); err != nil {
@@ -198,10 +207,13 @@ func (l *route) carry(t *task, r *http.Request, body []byte, f trouble) (*http.R
 	answer := httptest.NewRecorder()
 	switch f.effect {
 	case atOnce:
-		l.arrive(there, r, body, f, answer)
+		l.arrive(t, there, r, body, f, answer)
 	case late:
-		l.arrive(gone+l.upTo(latestLate), r, body, f, httptest.NewRecorder())
+		in := gone + l.upTo(latestLate)
+		l.arrive(t, in, r, body, f, httptest.NewRecorder())
+		l.meddle(t.claim, in)
 	}
+	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {
 		return nil, err
 	}
@@ -211,22 +223,30 @@ func (l *route) carry(t *task, r *http.Request, body []byte, f trouble) (*http.R
 	return f.hears(answer)
 }
 
-// arrive lets the other side carry the request out, in a while.
-func (l *route) arrive(in time.Duration, r *http.Request, body []byte, f trouble, answer *httptest.ResponseRecorder) {
+// arrive lets the other side carry the request out, in a while. What was on its
+// way when its process died may take longer.
+func (l *route) arrive(t *task, in time.Duration, r *http.Request, body []byte, f trouble, answer *httptest.ResponseRecorder) {
 	at := httptest.NewRequest(r.Method, r.URL.String(), bytes.NewReader(body))
 	at.Header = r.Header
 	l.landing[r.URL.Path]++
-	l.in(in, func() {
+	land := func() {
 		if l.landing[r.URL.Path]--; l.landing[r.URL.Path] == 0 {
 			delete(l.landing, r.URL.Path)
 		}
 		if l.arrives != nil {
-			l.arrives(at, f)
+			l.arrives(at, body, f)
 		}
 		l.serve.ServeHTTP(answer, at)
 		if l.done != nil {
 			l.done(at, body, answer)
 		}
+	}
+	l.in(in, func() {
+		if f.effect == atOnce && t.proc.dead && l.chance(0.5) {
+			l.in(l.upTo(latestLate), land)
+			return
+		}
+		land()
 	})
 }
 

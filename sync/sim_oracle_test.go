@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"gapless/erp"
 	"gapless/erp/erptest"
 	"gapless/store"
 )
@@ -65,8 +64,11 @@ func (w *world) durable() {
 
 // watch is called right before a write.
 func (t *task) watch(step string) {
-	if step == "Settle" {
+	switch step {
+	case "Settle":
 		t.before = t.delivery()
+	case "AppendAnswer", "DropRefetch":
+		t.doubts = t.asked()
 	}
 }
 
@@ -81,6 +83,10 @@ func (t *task) observe(step string) {
 		t.takenBack()
 	case step == "ApplyIntake" && t.redacted:
 		t.takenBack()
+	case step == "AppendAnswer", step == "DropRefetch":
+		t.endsRightly(step)
+	case step == "FoundGaps":
+		t.foundRightly()
 	case step == "CloseGap":
 		t.closedRightly()
 	case step == "Complete":
@@ -90,7 +96,7 @@ func (t *task) observe(step string) {
 	case step != "Settle":
 	case t.before.Token == t.claim.Token:
 		t.settled = true
-		t.parksForGood(t.delivery())
+		t.settlesRightly(t.delivery())
 	default:
 		if now := t.delivery(); now != t.before {
 			t.fail("7: an attempt whose token is no longer current changed the delivery of %s from %+v to %+v", t.reference(), t.before, now)
@@ -102,22 +108,8 @@ func (t *task) observe(step string) {
 func (w *world) takenBack() {
 	for _, t := range w.tasks {
 		if t.claim != nil && !t.settled && t.delivery().Token != t.claim.Token {
-			t.disturbed = true
+			t.disturbed, t.revoked = true, true
 		}
-	}
-}
-
-// parksForGood holds invariant 6: only what a person must decide parks. What
-// passes by itself is tried again, for ever.
-func (t *task) parksForGood(d store.Delivery) {
-	if d.State != store.StateParked || d.Rule != "" {
-		return
-	}
-	// A document was refused, or somebody has changed it in the ERP, or only a
-	// person can tell whether it is there, or Shopify does not tell of its version.
-	person := t.refused || t.touched[t.reference()] || t.mix.tier == erp.TierC || strings.Contains(d.Reason, "newer version")
-	if !person {
-		t.fail("6: %s is parked for something that passes: %s", t.reference(), d.Reason)
 	}
 }
 
@@ -150,6 +142,9 @@ func (t *task) intended(r *http.Request) {
 	tries, err := t.proc.store.Tries(context.Background(), store.TryFilter{Order: t.claim.DeliveryKey.OrderKey, Limit: 20})
 	if err != nil {
 		t.fail("reading attempts: %v", err)
+	}
+	if token := t.delivery().Token; token != t.claim.Token && !t.revoked {
+		t.fail("7: %s %s leaves, and another attempt has taken over", r.Method, r.URL.Path)
 	}
 	if !slices.ContainsFunc(tries, func(x store.Try) bool {
 		return x.Token == t.claim.Token && x.Action == store.ActionDeliver && x.Version == r.Header.Get("X-Gapless-Version") && x.Ref == path.Base(r.URL.Path)

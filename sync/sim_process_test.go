@@ -73,14 +73,14 @@ func (p *process) step(done bool) {
 	}
 	t := p.current
 	if !done {
-		t.reach(name, false)
+		t.reach(before, name)
 		t.watch(name)
 		return
 	}
 	p.note("%s: %s", t.name, name)
 	t.observe(name)
 	p.changed(name)
-	t.reach(name, true)
+	t.reach(after, name)
 }
 
 // storeMethod is the method that was called of the store, and now writes.

@@ -106,11 +106,11 @@ func (w *world) polledRightly() {
 		case state.PollCursor.IsZero():
 			continue
 		case !polled:
-			w.polled[m.name] = state.PolledAt.Add(-overlap) // the first poll looks back no further
+			w.polled[m.name] = state.PolledAt.Add(-w.mix.overlap) // the first poll looks back no further
 			continue
 		}
 		for _, told := range m.shop.Orders() {
-			if told.UpdatedAt.Before(state.PollCursor.Add(-overlap)) && !told.UpdatedAt.Before(from) && !w.past[ref(m.name, told.ID)] {
+			if told.UpdatedAt.Before(state.PollCursor.Add(-w.mix.overlap)) && !told.UpdatedAt.Before(from) && !w.past[ref(m.name, told.ID)] {
 				w.accountedFor(m, told, "polled")
 			}
 		}

@@ -169,7 +169,10 @@ func (p *process) refetch(t *task, shop string) time.Duration {
 			}
 		case under < refetchBatch:
 			under++
-			p.spawn(p, "refetch", func(*task) { p.tell(p.engine.Refetch(p.stop, r)) }, func() {
+			p.spawn(p, "refetch", func(t *task) {
+				t.asks = &r
+				p.tell(p.engine.Refetch(p.stop, r))
+			}, func() {
 				if under--; under == 0 && !t.over {
 					t.wakeIn(0)
 				}

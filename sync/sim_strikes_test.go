@@ -22,27 +22,40 @@ const (
 
 var processTroubles = []trouble{{name: crash}, {name: stop}, {name: pause}, {name: stall}, {name: ahead}, {name: behind}}
 
+// moment is where a task stands with a step.
+type moment string
+
+const (
+	before moment = "before "
+	during moment = "during " // a request has left, and its answer is awaited
+	after  moment = "after "
+)
+
 // deeds is what the world knows of a task.
 type deeds struct {
 	claim     *store.Claim // of an attempt
 	began     time.Time    // its last call, intent included
 	disturbed bool         // it was paused or the clock jumped: its lease may be over
+	revoked   bool         // its lease was ended while it was at work: by the clock, or by a redaction
 	before    store.Delivery
 	settled   bool
-	refused   bool // the ERP has said no to its document
+	refused   bool           // the ERP has said no to its document
+	toldWait  time.Duration  // the longest that an answer asked it to wait
+	asks      *store.Refetch // of a fetch: what it is to answer
+	doubts    int64          // how often that was asked for, right before its write
 }
 
-// reach is called by a task at each of its steps, before and after. Here the
-// process is struck, and here others get their turn.
-func (t *task) reach(step string, after bool) {
+// reach is called by a task at each of its steps. Here the process is struck, and
+// here others get their turn.
+func (t *task) reach(when moment, step string) {
 	if t.dying {
 		return
 	}
 	t.taken[step]++
-	what := t.struck(step, after)
+	what := t.struck(when, step)
 	if what != "" {
-		t.meets(what, moment(step, after))
-		t.note("%s: %s %s", t.name, what, moment(step, after))
+		t.meets(what, string(when)+step)
+		t.note("%s: %s %s%s", t.name, what, when, step)
 	}
 	switch what {
 	case crash:
@@ -57,7 +70,9 @@ func (t *task) reach(step string, after bool) {
 		t.sleep(0)
 	case stall:
 		t.disturbed = true
-		t.sleep(t.between(time.Second, longStall))
+		long := t.between(time.Second, longStall)
+		t.meddle(t.claim, long)
+		t.sleep(long)
 	case ahead:
 		t.jump(1)
 	case behind:
@@ -68,20 +83,13 @@ func (t *task) reach(step string, after bool) {
 	}
 }
 
-func moment(step string, after bool) string {
-	if after {
-		return "after " + step
-	}
-	return "before " + step
-}
-
 // struck draws what befalls the process here.
-func (t *task) struck(step string, after bool) string {
+func (t *task) struck(when moment, step string) string {
 	if t.calm || t.proc == nil || !t.up() {
 		return ""
 	}
 	for i, a := range t.mix.aims {
-		if a.step == step && a.after == after && !t.now.Before(a.from) {
+		if a.step == step && a.when == when && !t.now.Before(a.from) {
 			t.mix.aims = append(t.mix.aims[:i], t.mix.aims[i+1:]...)
 			return a.fault
 		}
@@ -108,6 +116,10 @@ func (w *world) jump(sign time.Duration) {
 
 func (w *world) setClock(skew time.Duration) {
 	w.disturb()
+	for _, t := range w.tasks {
+		t.revoked = true
+	}
+	w.clockSet = true
 	w.skew = skew
 	w.wasAhead = w.wasAhead || skew > 0
 	w.note("the clock is %s off", skew)

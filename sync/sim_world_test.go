@@ -20,6 +20,7 @@ type world struct {
 	level    time.Duration // skew, when last nothing was under way
 	skew     time.Duration // Gapless's clock is ahead by it
 	wasAhead bool          // it was, at some time
+	clockSet bool          // it was set, in whatever way
 	future   future
 	planned  int
 	happened int
