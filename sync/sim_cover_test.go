@@ -28,8 +28,15 @@ var simSteps = []string{
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",
 }
 
+// perilousSteps are those at which most is at stake: the process is struck there
+// more often.
+var perilousSteps = []string{"Append", "AppendAnswer", "Claim", "Begin", "erp POST", "erp PUT", "Settle", "CloseGap"}
+
 // rareSteps are those that few worlds take: they are aimed at more often.
-var rareSteps = []string{"DropRefetch", "HealGaps", "IgnoreGap", "UnhealedGap", "shop SubscriptionDelete"}
+var rareSteps = []string{
+	"Began", "DropRefetch", "ForgetBodies", "HealGaps", "IgnoreGap", "PollAgainFrom", "PostponeRefetch", "Redact", "UnhealedGap",
+	"shop BulkRun", "shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop file",
+}
 
 // rarestSteps are taken so seldom that each world in which one is taken tries a
 // trouble on it, in turn with the others.

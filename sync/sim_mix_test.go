@@ -101,7 +101,7 @@ func drawMix(r *rand.Rand) mix {
 	for i := range m.process {
 		m.process[i].p /= 50 // a world has hundreds of steps
 	}
-	for range r.IntN(6) {
+	for range 2 + r.IntN(6) {
 		m.aims = append(m.aims, aim{
 			pair: pair{one(r, processTroubles).name, one(r, one(r, [][]string{simSteps, simSteps, rareSteps}))}, when: one(r, moments),
 			from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),

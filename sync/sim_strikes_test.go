@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gapless/store"
@@ -94,7 +95,13 @@ func (t *task) struck(when moment, step string) string {
 			return a.fault
 		}
 	}
-	return t.mix.process.draw(t.rand, trouble{}).name
+	what := t.mix.process.draw(t.rand, trouble{}).name
+	for range 8 {
+		if what == "" && slices.Contains(perilousSteps, step) {
+			what = t.mix.process.draw(t.rand, trouble{}).name
+		}
+	}
+	return what
 }
 
 // restart starts again after a while.
