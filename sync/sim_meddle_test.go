@@ -33,7 +33,7 @@ func meddling() []func(*mall, store.OrderView) {
 // meddle lets somebody do something within a while, now and then, with the order
 // of an attempt or, without one, with some order.
 func (w *world) meddle(c *store.Claim, within time.Duration) {
-	if w.calm || !w.chance(0.3) {
+	if w.calm || !w.chance(0.5) {
 		return
 	}
 	w.in(w.upTo(within), func() {

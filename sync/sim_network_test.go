@@ -98,7 +98,7 @@ type route struct {
 	call    func(r *http.Request, body []byte) (step string, changes bool)
 	odds    [2]odds        // of requests that ask, and of those that change
 	down    time.Time      // nobody answers until then
-	landing map[string]int // requests that may yet be carried out, by path
+	landing map[string]int // requests that may yet change something, by path
 
 	leaves  func(t *task, r *http.Request, body []byte)                      // a request is about to
 	arrives func(r *http.Request, body []byte, f trouble)                    // and is about to be carried out
@@ -228,10 +228,12 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 func (l *route) arrive(t *task, in time.Duration, r *http.Request, body []byte, f trouble, answer *httptest.ResponseRecorder) {
 	at := httptest.NewRequest(r.Method, r.URL.String(), bytes.NewReader(body))
 	at.Header = r.Header
-	l.landing[r.URL.Path]++
+	if r.Method != http.MethodGet {
+		l.landing[r.URL.Path]++
+	}
 	land := func() {
-		if l.landing[r.URL.Path]--; l.landing[r.URL.Path] == 0 {
-			delete(l.landing, r.URL.Path)
+		if r.Method != http.MethodGet {
+			l.landing[r.URL.Path]--
 		}
 		if l.arrives != nil {
 			l.arrives(at, body, f)
@@ -250,8 +252,13 @@ func (l *route) arrive(t *task, in time.Duration, r *http.Request, body []byte, 
 	})
 }
 
-// underway is how many requests may yet be carried out.
-func (l *route) underway() int { return len(l.landing) }
+// underway is how many requests may yet change something.
+func (l *route) underway() (n int) {
+	for _, some := range l.landing {
+		n += some
+	}
+	return n
+}
 
 // hears is what the caller gets of the answer.
 func (f trouble) hears(answer *httptest.ResponseRecorder) (*http.Response, error) {

@@ -78,6 +78,8 @@ func (t *task) observe(step string) {
 	switch {
 	case step == "Begin":
 		t.began = t.now
+	case step == "Recover":
+		t.remembersCalls()
 	case step == "Redact":
 		t.redacted = true
 		t.takenBack()
@@ -97,6 +99,7 @@ func (t *task) observe(step string) {
 	case t.before.Token == t.claim.Token:
 		t.settled = true
 		t.settlesRightly(t.delivery())
+		t.remembersCalls()
 	default:
 		if now := t.delivery(); now != t.before {
 			t.fail("7: an attempt whose token is no longer current changed the delivery of %s from %+v to %+v", t.reference(), t.before, now)

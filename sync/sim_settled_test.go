@@ -69,6 +69,22 @@ func (t *task) waitsBriefly(d store.Delivery) {
 	}
 }
 
+// remembersCalls holds invariant 8: of a call that nobody waits for, and that may
+// still take effect, the store knows.
+func (w *world) remembersCalls() {
+	if w.books.underway() == 0 {
+		return
+	}
+	for _, v := range w.known() {
+		if w.books.landing["/orders/"+ref(v.Shop, v.ID)] == 0 {
+			continue
+		}
+		if d := w.standing(v.Shop, v.ID); d.State != store.StateSending && d.Ghost == "" {
+			w.fail("8: a call for %s, which is %s, may still take effect, and nobody knows of it", ref(v.Shop, v.ID), d.State)
+		}
+	}
+}
+
 // asked is how often the order of a fetch is asked for; 0: it is not.
 func (t *task) asked() int64 {
 	if t.asks == nil {
