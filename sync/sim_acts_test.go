@@ -36,7 +36,7 @@ var acts = []struct {
 	{2, (*world).ruleOtherwise},
 	{6, (*world).mendGap},
 	{3, (*world).bringIn},
-	{2, (*world).backup},
+	{4, (*world).backup},
 	{2, (*world).restore},
 }
 
@@ -277,6 +277,9 @@ func (w *world) restore() {
 	w.remembersAgain(b.forgotten)
 	w.acknowledged, w.forgotten = maps.Clone(b.acknowledged), maps.Clone(b.forgotten)
 	clear(w.polled) // the copy may be from before the first poll
+	if w.chance(0.5) {
+		w.outage(one(w.rand, w.shops).route) // which cannot tell what has become of its orders since
+	}
 	w.in(w.downtime(), func() { w.boot(next) })
 }
 

@@ -26,6 +26,7 @@ func meddling() []func(*mall, store.OrderView) {
 		func(m *mall, v store.OrderView) { m.replayOrder(v, "replay", 1) },
 		func(m *mall, v store.OrderView) { m.replayOrder(v, "double click", 2) },
 		func(m *mall, _ store.OrderView) { m.ruleOtherwise() },
+		func(m *mall, _ store.OrderView) { m.backup() },
 		func(m *mall, _ store.OrderView) { m.restore() },
 	}
 }
