@@ -280,6 +280,9 @@ func (w *world) restore() {
 	if w.chance(0.5) {
 		w.outage(one(w.rand, w.shops).route) // which cannot tell what has become of its orders since
 	}
+	if w.chance(0.3) {
+		w.deletes() // nor does a restored copy know of that
+	}
 	w.in(w.downtime(), func() { w.boot(next) })
 }
 

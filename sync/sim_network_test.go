@@ -209,9 +209,10 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 	case atOnce:
 		l.arrive(t, there, r, body, f, answer)
 	case late:
-		in := gone + l.upTo(latestLate)
-		l.arrive(t, in, r, body, f, httptest.NewRecorder())
-		l.meddle(t.claim, in)
+		l.arrive(t, gone+l.upTo(latestLate), r, body, f, httptest.NewRecorder())
+	}
+	if f.effect == late || f.ends != answers { // nobody knows what becomes of it
+		l.meddle(t.claim, gone+latestLate)
 	}
 	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {
