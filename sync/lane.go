@@ -175,8 +175,11 @@ func (l *lane) Claim(ctx context.Context, limit int) ([]store.Claim, error) {
 // places are as many as the channel holds; a token in it is a place taken.
 type places chan struct{}
 
-// take waits for a free place.
+// take waits for a free place; once ctx has ended there is none.
 func (p places) take(ctx context.Context) (release func(), err error) {
+	if err := ctx.Err(); err != nil { // of two that are ready, select may pick either
+		return nil, err
+	}
 	select {
 	case p <- struct{}{}:
 		return func() { <-p }, nil

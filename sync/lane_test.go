@@ -244,3 +244,12 @@ func TestACallTakesAsLongAsTheERPDoes(t *testing.T) {
 	require.Zero(t, a.tries(k)[0].Outcome.Duration, "the wait for a slot is not the ERP's")
 	a.judge()
 }
+
+func TestAPlaceIsNotTakenOnceAStopHasBegun(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for range 100 {
+		_, err := make(places, 1).take(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}

@@ -294,12 +294,6 @@ var plants = []plant{
 		"a gap closes before the change that it is about was fetched",
 	},
 	{
-		"gaps are verified while a fetch is to come", "store/gap_list.go",
-		"\t\t\t\tAND NOT EXISTS (SELECT 1 FROM refetches f WHERE f.shop = g.shop AND f.order_id = g.order_id))\n",
-		")\n",
-		"the ERP is asked for nothing, and Shopify too",
-	},
-	{
 		"a gap is taken for healed unseen", "sync/gaps.go",
 		"\tfor _, f := range found {\n\t\tit.docs = append(it.docs, entryOf(g.OrderID, f))\n\t}\n",
 		"\tit.docs = []entry{{order: g.OrderID, name: fmt.Sprint(len(found))}}\n",

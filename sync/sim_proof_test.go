@@ -307,6 +307,18 @@ func (w *world) compareAll() {
 	}
 }
 
+// compareOnly has everything compared by somebody who wants to know, and nothing mended.
+func (w *world) compareOnly() {
+	for _, m := range w.shops {
+		w.operate("operator", func(ctx context.Context) error {
+			pass := w.everything()
+			pass.Heal = false
+			_, err := w.proc.engine.Reconcile(ctx, m.name, pass)
+			return err
+		})
+	}
+}
+
 // unignore has gaps replayed that somebody had ignored.
 func (w *world) unignore() {
 	for _, g := range w.gaps(store.GapIgnored) {
