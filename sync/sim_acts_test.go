@@ -37,7 +37,7 @@ var acts = []struct {
 	{6, (*world).mendGap},
 	{2, (*world).compareOnly},
 	{3, (*world).bringIn},
-	{4, (*world).backup},
+	{2, (*world).backup},
 	{2, (*world).restore},
 }
 
@@ -248,7 +248,7 @@ type backup struct {
 
 // backup copies the store while it is in use.
 func (w *world) backup() {
-	if !w.up() {
+	if !w.up() || w.calm {
 		return
 	}
 	path := filepath.Join(w.dir, fmt.Sprintf("backup-%d.db", w.planned))

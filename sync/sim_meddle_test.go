@@ -28,6 +28,7 @@ func meddling() []func(*mall, store.OrderView) {
 		func(m *mall, _ store.OrderView) { m.ruleOtherwise() },
 		func(m *mall, _ store.OrderView) { m.backup() },
 		func(m *mall, _ store.OrderView) { m.restore() },
+		func(m *mall, _ store.OrderView) { m.restore() },
 	}
 }
 

@@ -82,6 +82,7 @@ func (w *world) live() {
 	for range w.mix.acts {
 		w.in(w.upTo(w.mix.span), w.act)
 	}
+	w.in(w.upTo(w.mix.span), w.backup) // of the day
 	w.until(chaos, w.loops)
 	if zone := w.shops[0].zone; w.mix.start.In(zone).IsDST() != w.now.In(zone).IsDST() {
 		w.meets("a night in which clocks change", "any")
