@@ -9,6 +9,7 @@
 //	                     │  └───── poll.go: what changed since we last looked?
 //	    deliver.go       ▼  wanted ≠ held
 //	      rules ─► mapping ─► look up ─► intent ─► call ─► one change of state
+//	                       (lookup.go)                      (outcome.go)
 //
 // Beside this walk, what proves that it has missed nothing:
 //

@@ -84,7 +84,7 @@ var plants = []plant{
 		"a doubt that comes during a fetch is forgotten with its answer",
 	},
 	{
-		"no look-up after an unknown result", "sync/deliver.go",
+		"no look-up after an unknown result", "sync/lookup.go",
 		"\tif !a.claim.Verify {\n",
 		"\tif !a.claim.Verify || a.claim.Ghost != \"\" {\n",
 		"a document whose call was not answered is made again",
@@ -102,13 +102,13 @@ var plants = []plant{
 		"a late effect lands on top of a newer version",
 	},
 	{
-		"an unanswered call leaves no ghost", "sync/deliver.go",
+		"an unanswered call leaves no ghost", "sync/outcome.go",
 		"\ts.Verify, s.Ambiguous, s.Ghost = true, true, true\n",
 		"\ts.Verify, s.Ambiguous, s.Ghost = true, true, false\n",
 		"nobody waits for its late effect",
 	},
 	{
-		"a 500 leaves no ghost", "sync/deliver.go",
+		"a 500 leaves no ghost", "sync/outcome.go",
 		"\"\", r.Lingers\n",
 		"\"\", false\n",
 		"the failed request lands on top of a newer version",
@@ -168,7 +168,7 @@ var plants = []plant{
 		"tier C makes the document again",
 	},
 	{
-		"a failure that passes parks", "sync/deliver.go",
+		"a failure that passes parks", "sync/outcome.go",
 		"\t\ts := a.retry(r.Reason, r.After)\n",
 		"\t\tif true {\n\t\t\treturn a.park(\"deliver\", &erp.Problem{Reason: r.Reason})\n\t\t}\n\t\ts := a.retry(r.Reason, r.After)\n",
 		"orders wait for a person though the ERP is back",
@@ -180,7 +180,7 @@ var plants = []plant{
 		"once open, the circuit never closes",
 	},
 	{
-		"Retry-After is obeyed for ever", "sync/deliver.go",
+		"Retry-After is obeyed for ever", "sync/outcome.go",
 		"\tafter = min(after, longestRetryAfter)\n",
 		"",
 		"one answer keeps an order waiting for hours",
@@ -216,7 +216,7 @@ var plants = []plant{
 		"a rule takes an order out, and the document counts as the same",
 	},
 	{
-		"tier C makes documents anew", "sync/deliver.go",
+		"tier C makes documents anew", "sync/lookup.go",
 		"doubtful := a.Adapter.Tier() == erp.TierC && ",
 		"doubtful := false && ",
 		"a document that does not show yet is made again",
@@ -234,19 +234,19 @@ var plants = []plant{
 		"what the copy knows is sent over what the ERP has",
 	},
 	{
-		"the ERP is never ahead", "sync/deliver.go",
+		"the ERP is never ahead", "sync/lookup.go",
 		"\t\tif newerVersion(f.Version, a.doc.Version) {\n",
 		"\t\tif false && newerVersion(f.Version, a.doc.Version) {\n",
 		"after a restore an older version is sent over a newer",
 	},
 	{
-		"a cancelled document is never ahead", "sync/deliver.go",
+		"a cancelled document is never ahead", "sync/lookup.go",
 		"\t\tif newerVersion(f.Version, a.doc.Version) {\n",
 		"\t\tif !f.Cancelled && newerVersion(f.Version, a.doc.Version) {\n",
 		"after a restore a cancelled order comes to life",
 	},
 	{
-		"asked for ever", "sync/deliver.go",
+		"asked for ever", "sync/lookup.go",
 		"\tif a.claim.Tries >= asked {\n",
 		"\tif a.claim.Tries >= 100*asked {\n",
 		"an order that Shopify no longer tells of goes round and round",
@@ -258,13 +258,13 @@ var plants = []plant{
 		"an order whose document somebody deleted never comes back",
 	},
 	{
-		"a rule decides by the older version", "sync/deliver.go",
+		"a rule decides by the older version", "sync/lookup.go",
 		"\tcase a.newerThere(found) != \"\":\n",
 		"\tcase a.newerThere(found) != \"\" && a.rule == nil:\n",
 		"after a restore a rule takes out what the newer version lets pass",
 	},
 	{
-		"what a look-up saw is forgotten", "sync/deliver.go",
+		"what a look-up saw is forgotten", "sync/lookup.go",
 		"\ta.claim.Present = a.claim.Present || len(found) > 0\n",
 		"",
 		"a document whose change was refused stays live when a rule takes the order out",
