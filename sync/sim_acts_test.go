@@ -35,7 +35,7 @@ var acts = []struct {
 	{2, (*world).tryOut},
 	{2, (*world).ruleOtherwise},
 	{6, (*world).mendGap},
-	{2, (*world).compareOnly},
+	{4, (*world).compareOnly},
 	{3, (*world).bringIn},
 	{2, (*world).backup},
 	{2, (*world).restore},

@@ -79,6 +79,7 @@ func (b *books) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // leaving is called when a request is about to leave.
 func (b *books) leaving(t *task, r *http.Request, _ []byte) {
+	t.about = path.Base(r.URL.Path)
 	if r.Method != http.MethodGet {
 		t.intended(r)
 	}

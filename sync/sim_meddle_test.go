@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
 
@@ -25,6 +26,8 @@ func meddling() []func(*mall, store.OrderView) {
 		},
 		func(m *mall, v store.OrderView) { m.replayOrder(v, "replay", 1) },
 		func(m *mall, v store.OrderView) { m.replayOrder(v, "double click", 2) },
+		func(m *mall, _ store.OrderView) { m.pollNow() },
+		func(m *mall, _ store.OrderView) { m.compareOnly() },
 		func(m *mall, _ store.OrderView) { m.ruleOtherwise() },
 		func(m *mall, _ store.OrderView) { m.backup() },
 		func(m *mall, _ store.OrderView) { m.restore() },
@@ -32,33 +35,41 @@ func meddling() []func(*mall, store.OrderView) {
 	}
 }
 
-// meddle lets somebody do something within a while, now and then, with the order
-// of an attempt or, without one, with some order.
-func (w *world) meddle(c *store.Claim, within time.Duration) {
+// meddle lets people do something within a while, now and then, with the order
+// that a task is at work on or, without one, with some order.
+func (w *world) meddle(reference string, within time.Duration) {
 	if w.calm || !w.chance(0.5) {
 		return
 	}
-	w.in(w.upTo(within), func() {
-		v, any := w.some()
-		if !any || w.calm {
-			return
-		}
-		if c != nil {
-			v = w.viewOf(c.DeliveryKey.OrderKey)
-		}
-		w.note("somebody meddles with order %d of %s", v.ID, v.Shop)
-		one(w.rand, meddling())(w.mallOf(v.Shop), v)
-	})
+	for range 1 + w.rand.IntN(2) {
+		w.in(w.upTo(within), func() {
+			if v, any := w.someOf(reference); any && !w.calm {
+				w.note("somebody meddles with order %d of %s", v.ID, v.Shop)
+				one(w.rand, meddling())(w.mallOf(v.Shop), v)
+			}
+		})
+	}
 }
 
-// viewOf is an order that Gapless knows, or knew before a restore.
-func (w *world) viewOf(k store.OrderKey) store.OrderView {
+// concerns is the reference of the order that a task is at work on, as far as is known.
+func (t *task) concerns() string {
+	if t.claim != nil {
+		return t.reference()
+	}
+	return t.about
+}
+
+// someOf is the order with a reference or, where Gapless knows none, some order.
+func (w *world) someOf(reference string) (store.OrderView, bool) {
+	if !w.up() {
+		return store.OrderView{}, false
+	}
 	for _, v := range w.known() {
-		if v.OrderKey == k {
-			return v
+		if ref(v.Shop, v.ID) == reference {
+			return v, true
 		}
 	}
-	return store.OrderView{Order: store.Order{OrderKey: k}}
+	return w.some()
 }
 
 func (w *world) mallOf(name string) *mall {
@@ -73,10 +84,10 @@ func (m *mall) edits(body []byte) {
 		return
 	}
 	id, _ := strconv.ParseInt(string(asked[1]), 10, 64) // digits
-	m.meets("edited while fetched", "shop Order")
+	m.note("%s: order %d changes while it is fetched", m.name, id)
 	m.shop.Mutate(id)
 	m.in(m.upTo(500*time.Millisecond), func() {
-		m.shop.Mutate(id)
+		m.shop.Apply(id, shopifytest.DoEdit)
 		m.knock()
 	})
 }

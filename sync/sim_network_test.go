@@ -212,7 +212,7 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 		l.arrive(t, gone+l.upTo(latestLate), r, body, f, httptest.NewRecorder())
 	}
 	if f.effect == late || f.ends != answers { // nobody knows what becomes of it
-		l.meddle(t.claim, gone+latestLate)
+		l.meddle(t.concerns(), gone+latestLate)
 	}
 	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {

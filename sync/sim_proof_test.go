@@ -307,6 +307,16 @@ func (w *world) compareAll() {
 	}
 }
 
+// pollNow has every shop polled by somebody who does not want to wait.
+func (w *world) pollNow() {
+	for _, m := range w.shops {
+		w.operate("operator", func(ctx context.Context) error {
+			_, err := w.proc.engine.Poll(ctx, m.name)
+			return err
+		})
+	}
+}
+
 // compareOnly has everything compared by somebody who wants to know, and nothing mended.
 func (w *world) compareOnly() {
 	for _, m := range w.shops {

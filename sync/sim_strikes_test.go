@@ -35,6 +35,7 @@ const (
 // deeds is what the world knows of a task.
 type deeds struct {
 	claim     *store.Claim // of an attempt
+	about     string       // the reference that it asked the ERP about last
 	began     time.Time    // its last call, intent included
 	disturbed bool         // it was paused or the clock jumped: its lease may be over
 	revoked   bool         // its lease was ended while it was at work: by the clock, or by a redaction
@@ -72,7 +73,7 @@ func (t *task) reach(when moment, step string) {
 	case stall:
 		t.disturbed = true
 		long := t.between(time.Second, longStall)
-		t.meddle(t.claim, long)
+		t.meddle(t.concerns(), long)
 		t.sleep(long)
 	case ahead:
 		t.jump(1)
