@@ -26,10 +26,11 @@ type BulkOrder struct {
 // each line is an object, and one that names a __parentId belongs to it. The
 // operation was told to group them, so an order is whole when the next begins.
 type bulkLines struct {
-	emit  func(BulkOrder) error
-	line  int  // number of the last line, from 1
-	order node // in the making; without fields before the first
-	size  int  // of its lines in bytes
+	emit    func(BulkOrder) error
+	line    int   // number of the last line, from 1
+	objects int64 // lines that are not empty
+	order   node  // in the making; without fields before the first
+	size    int   // of its lines in bytes
 }
 
 func newBulkLines(emit func(BulkOrder) error) *bulkLines { return &bulkLines{emit: emit} }
@@ -44,6 +45,7 @@ func (b *bulkLines) all(file io.Reader) (broken bool, err error) {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
+		b.objects++
 		if err := b.take(lines.Bytes()); err != nil {
 			return false, err
 		}

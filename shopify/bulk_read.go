@@ -18,14 +18,14 @@ import (
 //
 // An operation that completed without a file found no orders. A failed one may
 // have a file all the same, of what it got until then; its last order may lack
-// lines and so comes as a head only. ErrBulkGone says that the file is no longer
-// kept.
+// lines and so comes as a head only, and so does that of a file that holds less
+// than the operation tells. ErrBulkGone says that the file is no longer kept.
 func (c *Client) ReadBulk(ctx context.Context, o BulkOperation, skip int, yield func(BulkOrder) error) error {
 	address, err := c.fileOf(o)
 	if address == nil || err != nil {
 		return err
 	}
-	r := &bulkReading{client: c, address: address, partial: o.URL == "", told: skip, yield: yield}
+	r := &bulkReading{client: c, address: address, partial: o.URL == "", objects: o.Objects, told: skip, yield: yield}
 	for failures := 0; ; failures++ {
 		before := r.told
 		again, err := r.read(ctx)
@@ -79,7 +79,8 @@ type bulkReading struct {
 	client  *Client
 	address *url.URL
 	partial bool
-	told    int // orders that yield has had, or need not have
+	objects int64 // that the file should hold
+	told    int   // orders that yield has had, or need not have
 	yield   func(BulkOrder) error
 }
 
@@ -104,7 +105,7 @@ func (r *bulkReading) read(ctx context.Context) (again bool, err error) {
 	if broken, err := lines.all(resp.Body); err != nil {
 		return broken && ctx.Err() == nil, err
 	}
-	return false, lines.end(r.partial)
+	return false, lines.end(r.partial || lines.objects < r.objects)
 }
 
 // openFile begins to read a file in Shopify's storage. That is another host: it

@@ -95,6 +95,20 @@ func TestTheLastOrderOfAFailedOperationIsInDoubt(t *testing.T) {
 	require.Equal(t, "#3", all[2].Name)
 }
 
+// A storage that ends a file early, and well, is told from the operation's count.
+func TestTheLastOrderOfAFileThatIsTooShortIsInDoubt(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(wholeFile), "\n")
+	client, _, o := storage(t, serving(strings.Join(lines[:5], "\n")+"\n"))
+	o.Orders, o.Objects = 1, 6
+	all, err := readFile(t, client, o, 0)
+	require.NoError(t, err)
+	require.Equal(t, []BulkOrder{{ID: 1, Name: "#1", UpdatedAt: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)}}, all, "a line of it is missing")
+	o.Objects = 5
+	all, err = readFile(t, client, o, 0)
+	require.NoError(t, err)
+	require.NotNil(t, all[0].Body)
+}
+
 func TestOperationsWithoutAFile(t *testing.T) {
 	client, _ := serve(t, func(http.ResponseWriter, asked) {})
 	for want, o := range map[string]BulkOperation{

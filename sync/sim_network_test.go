@@ -40,6 +40,7 @@ const (
 	refused        // nobody takes the connection; nothing has left
 	silent         // no answer until the caller gives up
 	broken         // the connection is cut, in the middle of the answer where there is one
+	short          // the answer ends early, at the end of a line, and looks whole
 )
 
 const html = "<!doctype html><title>Sign in</title><form>Please sign in</form>"
@@ -75,6 +76,7 @@ var troublesShopify = append([]trouble{
 	{name: "throttled", status: 200, body: `{"errors":[{"message":"Throttled","extensions":{"code":"THROTTLED"}}]}`},
 	{name: "internal error", status: 200, body: `{"data":null,"errors":[{"message":"Internal error","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}`},
 	{name: partial, effect: atOnce},
+	{name: "short answer", effect: atOnce, ends: short},
 }, troublesAsking...)
 
 var troublesShopifyChanging = append([]trouble{
@@ -271,6 +273,9 @@ func (f trouble) hears(answer *httptest.ResponseRecorder) (*http.Response, error
 		return whole, nil
 	case f.ends == broken:
 		return nil, syscall.ECONNRESET
+	case f.ends == short:
+		text := answer.Body.Bytes()
+		answer.Body.Truncate(bytes.LastIndexByte(text[:len(text)/2], '\n') + 1)
 	case f.status != 0:
 		answer = httptest.NewRecorder()
 		if f.header != "" {

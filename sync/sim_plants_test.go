@@ -342,12 +342,6 @@ var plants = []plant{
 		"a list that skips an order makes an orphan of its document",
 	},
 	{
-		"a backfill begins nothing", "sync/backfill.go",
-		"\tif err := b.store.Began(ctx, b.shop.Name, b.run.From, b.run.To); err != nil {\n\t\treturn err\n\t}\n",
-		"",
-		"comparisons go on leaving out the orders that a backfill brought in",
-	},
-	{
 		"a backfill believes a short file", "sync/backfill.go",
 		"\tif b.run.Done < o.Orders {\n",
 		"\tif false {\n",
