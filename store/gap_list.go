@@ -114,15 +114,15 @@ func (s *Store) Gap(ctx context.Context, id int64) (Gap, error) {
 
 // SettledGaps lists gaps in erp whose order is at rest since the ERP was last
 // asked about it: what was to heal them has been done, so the ERP can tell whether
-// it did. An order may also be at rest because Shopify did not show it when it was
-// asked for, and an orphan because no order stands behind it. The ERP may have
+// it did. An order may also be at rest because it is not known here and nobody asks
+// for it, and an orphan because no order stands behind it. The ERP may have
 // been mended by hand, so those asked about before again are among them; one that
 // has been open for long is asked about less and less often.
 func (s *Store) SettledGaps(ctx context.Context, erp string, again time.Time, limit int) ([]Gap, error) {
 	return s.gaps(ctx, `SELECT `+gapColumns+fromGaps+` LEFT JOIN deliveries d ON d.shop = g.shop AND d.order_id = g.order_id AND d.erp = g.erp
 		WHERE g.state IN ('open', 'healing') AND g.erp = $1 AND g.order_id <> 0 AND g.checked_at < $2
 			AND (d.changed_at BETWEEN g.checked_at AND $2 OR g.checked_at < $3 AND g.checked_at + (g.checked_at - g.first_seen) / 10 < $2)
-			AND (g.kind = 'orphan' OR (d.state IN ('delivered', 'excluded') OR d.state IS NULL AND g.state = 'healing')
+			AND (g.kind = 'orphan' OR (d.state IN ('delivered', 'excluded') OR d.state IS NULL)
 				AND NOT EXISTS (SELECT 1 FROM refetches f WHERE f.shop = g.shop AND f.order_id = g.order_id))
 		ORDER BY g.state, g.id LIMIT $4`, erp, micros(s.now()), micros(again), limit)
 }

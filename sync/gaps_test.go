@@ -301,6 +301,24 @@ func TestAMissingOrderThatIsDeletedInShopifyIsNoGapAnyMore(t *testing.T) {
 	require.Equal(t, []string{store.GapClosed, "Shopify has no such order any more"}, []string{g.State, g.HealedBy})
 }
 
+// A gap that was only noted, of an order that nobody has asked for, was not looked
+// at again: the simulator found one that stayed open for ever.
+func TestAMissingOrderThatWasOnlyNotedIsNoGapOnceItIsDeleted(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	a.deliverWebhooksNot()
+	a.pass(5 * time.Minute)
+	a.reconcile(false)
+	require.Equal(t, []string{store.GapMissing, store.GapOpen}, []string{a.gap(k).Kind, a.gap(k).State})
+	a.verify()
+	require.Equal(t, store.GapOpen, a.gap(k).State)
+	require.True(t, a.shop.Delete(k.ID))
+	a.deliverWebhooksNot()
+	a.pass(time.Hour)
+	a.verify()
+	require.Equal(t, store.GapClosed, a.gap(k).State)
+}
+
 // A gap may be looked at again between the answer on a fetch and its intake.
 func TestAMissingOrderThatShopifyShowsIsAGapUntilItIsInTheERP(t *testing.T) {
 	a := build(t, setup{})
