@@ -12,6 +12,14 @@ import (
 	"gapless/store"
 )
 
+// lateInNewYork is a shop there, at half past eleven in the evening of the 23rd.
+func lateInNewYork(t *testing.T) *appliance {
+	zone := zoneNamed(t, "America/New_York")
+	a := build(t, setup{shop: shopifytest.Options{Zone: zone}})
+	a.moveTo(time.Date(2026, 11, 23, 23, 30, 0, 0, zone))
+	return a
+}
+
 // dateSent is the date of an order as the ERP was told it last.
 func (a *appliance) dateSent(k store.OrderKey) string {
 	a.Helper()
@@ -22,9 +30,7 @@ func (a *appliance) dateSent(k store.OrderKey) string {
 }
 
 func TestAnOrderIsDatedByTheShopsOwnCalendar(t *testing.T) {
-	newYork := zoneNamed(t, "America/New_York")
-	a := build(t, setup{shop: shopifytest.Options{Zone: newYork}})
-	a.moveTo(time.Date(2026, 11, 23, 23, 30, 0, 0, newYork))
+	a := lateInNewYork(t)
 	k := a.place()
 	require.Equal(t, "2026-11-23", a.dateSent(k), "in UTC it is the 24th")
 	seen, err := a.engine.Neutral(t.Context(), k)
@@ -34,9 +40,7 @@ func TestAnOrderIsDatedByTheShopsOwnCalendar(t *testing.T) {
 
 // A date that was sent stays in the books, so that none is guessed.
 func TestOrdersWaitUntilTheShopHasToldItsTimeZone(t *testing.T) {
-	newYork := zoneNamed(t, "America/New_York")
-	a := build(t, setup{shop: shopifytest.Options{Zone: newYork}})
-	a.moveTo(time.Date(2026, 11, 23, 23, 30, 0, 0, newYork))
+	a := lateInNewYork(t)
 	a.shop.SetAPIFaults(shopifytest.APIFaults{Status: 1, Statuses: []int{http.StatusServiceUnavailable}})
 	k := a.create()
 	a.hear()
@@ -54,9 +58,7 @@ func TestOrdersWaitUntilTheShopHasToldItsTimeZone(t *testing.T) {
 }
 
 func TestAShopThatMovesToAnotherTimeZoneHasNothingSentAgain(t *testing.T) {
-	newYork := zoneNamed(t, "America/New_York")
-	a := build(t, setup{shop: shopifytest.Options{Zone: newYork}})
-	a.moveTo(time.Date(2026, 11, 23, 23, 30, 0, 0, newYork))
+	a := lateInNewYork(t)
 	k := a.place()
 	require.NoError(t, a.store.LearnShop(t.Context(), store.Shop{Name: "acme", Timezone: "Europe/Berlin"}))
 	a.pass(time.Hour)

@@ -102,15 +102,21 @@ func drawMix(r *rand.Rand) mix {
 		m.process[i].p /= 50 // a world has hundreds of steps
 	}
 	for range 2 + r.IntN(6) {
-		m.aims = append(m.aims, aim{
-			pair: pair{one(r, processTroubles).name, one(r, one(r, [][]string{simSteps, simSteps, rareSteps}))}, when: one(r, moments),
-			from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),
-		})
-		if last := &m.aims[len(m.aims)-1]; last.when == during && !isRequest(last.step) {
-			last.when = after
-		}
+		m.aims = append(m.aims, m.drawAim(r))
 	}
 	return m
+}
+
+// drawAim aims at some moment of some step; the rare ones have their turn more often.
+func (m mix) drawAim(r *rand.Rand) aim {
+	a := aim{
+		pair: pair{one(r, processTroubles).name, one(r, one(r, [][]string{simSteps, simSteps, rareSteps}))}, when: one(r, moments),
+		from: m.start.Add(time.Duration(r.Int64N(int64(m.span)))),
+	}
+	if a.when == during && !isRequest(a.step) {
+		a.when = after
+	}
+	return a
 }
 
 // sparse is a mapping that leaves out most of an order, so that many changes

@@ -84,12 +84,7 @@ func (w *world) rounds() int {
 
 // deleted says whether an order is gone from its shop.
 func (w *world) deleted(k store.OrderKey) bool {
-	for _, m := range w.shops {
-		if m.name == k.Shop {
-			return slices.Contains(m.shop.Deleted(), k.ID)
-		}
-	}
-	return false
+	return slices.Contains(w.mallOf(k.Shop).shop.Deleted(), k.ID)
 }
 
 // askAgain has orders fetched of which Shopify has kept fields back, now that it

@@ -298,10 +298,17 @@ func (w *world) everything() Pass {
 
 // compareAll has everything compared, as somebody would who comes back after
 // trouble: what was deleted in the ERP of older orders is found once a day only.
-func (w *world) compareAll() {
+func (w *world) compareAll() { w.compare(true) }
+
+// compareOnly has everything compared by somebody who wants to know, and nothing mended.
+func (w *world) compareOnly() { w.compare(false) }
+
+func (w *world) compare(heal bool) {
 	for _, m := range w.shops {
 		w.operate("operator", func(ctx context.Context) error {
-			_, err := w.proc.engine.Reconcile(ctx, m.name, w.everything())
+			pass := w.everything()
+			pass.Heal = heal
+			_, err := w.proc.engine.Reconcile(ctx, m.name, pass)
 			return err
 		})
 	}
@@ -312,18 +319,6 @@ func (w *world) pollNow() {
 	for _, m := range w.shops {
 		w.operate("operator", func(ctx context.Context) error {
 			_, err := w.proc.engine.Poll(ctx, m.name)
-			return err
-		})
-	}
-}
-
-// compareOnly has everything compared by somebody who wants to know, and nothing mended.
-func (w *world) compareOnly() {
-	for _, m := range w.shops {
-		w.operate("operator", func(ctx context.Context) error {
-			pass := w.everything()
-			pass.Heal = false
-			_, err := w.proc.engine.Reconcile(ctx, m.name, pass)
 			return err
 		})
 	}
