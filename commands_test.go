@@ -356,7 +356,8 @@ func TestReplayOfADeliveredOrderOnlyVerifiesIt(t *testing.T) {
 func TestPollFindsWhatNoWebhookTold(t *testing.T) {
 	w := newWorld(t, setup{environ: []string{"GAPLESS_SHOPS__ACME__WEBHOOKS=off", "GAPLESS_SHOPS__ACME__POLL__ACTIVE=1h", "GAPLESS_SHOPS__ACME__POLL__IDLE=1h"}})
 	w.serve()
-	w.eventually(func() error { return w.polledOnce() })
+	w.eventually(w.polledOnce)
+	w.eventually(w.comparedOnce)
 	w.trade(10)
 	require.Regexp(t, `^acme: \d+ orders changed between \S+ and \S+; [1-9]\d* are fetched\n$`, w.gapless("poll", "--shop", "acme"))
 	want := w.expected()
