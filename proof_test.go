@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -31,13 +30,7 @@ func TestABackfillBringsInWhatWasPlacedBeforeGaplessBegan(t *testing.T) {
 	clock.shift.Store(0)
 	r := w.serve()
 	w.eventually(w.subscribed)
-	w.eventually(func() error { // the first comparison leaves them alone
-		var done int
-		if query(w, &done, `SELECT count(*) FROM runs WHERE kind = 'deep' AND state = 'done'`); done == 0 {
-			return errors.New("no comparison was made yet")
-		}
-		return nil
-	})
+	w.eventually(w.comparedOnce) // it leaves them alone
 	require.Empty(t, w.erp.All())
 
 	day := time.Now().Add(-96 * time.Hour).UTC().Format(time.DateOnly)
