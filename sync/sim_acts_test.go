@@ -10,6 +10,7 @@ import (
 
 	"gapless/erp"
 	"gapless/erp/erptest"
+	"gapless/shopify"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
@@ -161,9 +162,11 @@ func (w *world) typeIn() {
 }
 
 // forgetArticle has the ERP not know an article.
-func (w *world) forgetArticle() {
-	w.books.unknown = one(w.rand, shopifytest.DefaultCatalog()).SKU
-	w.note("the ERP does not know %s", w.books.unknown)
+func (w *world) forgetArticle() { w.isUnknown(one(w.rand, shopifytest.DefaultCatalog()).SKU) }
+
+func (w *world) isUnknown(sku string) {
+	w.books.unknown = sku
+	w.note("the ERP does not know %s", sku)
 }
 
 // some picks an order that Gapless knows.
@@ -214,13 +217,27 @@ func (w *world) tryOut() {
 	}
 }
 
-// ruleOtherwise changes the rules, which takes a restart.
-func (w *world) ruleOtherwise() {
+// ruleOtherwise changes the rules.
+func (w *world) ruleOtherwise() { w.ruleBy(w.rand.Perm(len(ruleBook))[:w.rand.IntN(len(ruleBook))]) }
+
+// ruleOn makes rules of all that matches an order.
+func (w *world) ruleOn(o *shopify.Order) {
+	var rules []int
+	for i, r := range ruleBook {
+		if r.matches(o) {
+			rules = append(rules, i)
+		}
+	}
+	w.ruleBy(rules)
+}
+
+// ruleBy sets the rules, which takes a restart.
+func (w *world) ruleBy(rules []int) {
 	if !w.up() {
 		return
 	}
 	w.halt(func(path string) {
-		w.rules = w.rand.Perm(len(ruleBook))[:w.rand.IntN(len(ruleBook))]
+		w.rules = rules
 		for _, reference := range w.references() {
 			w.unverified[reference] = true
 		}
@@ -284,7 +301,26 @@ func (w *world) restore() {
 	if w.chance(0.3) {
 		w.deletes() // nor does a restored copy know of that
 	}
-	w.in(w.downtime(), func() { w.boot(next) })
+	if w.chance(0.5) {
+		w.movesOn()
+	}
+	w.in(w.downtime(), func() {
+		w.boot(next)
+		if w.chance(0.5) { // who wants to be sure
+			w.soon(w.upTo(time.Minute), w.replayAll)
+		}
+	})
+}
+
+// movesOn changes the orders of which a call is under way.
+func (w *world) movesOn() {
+	for _, m := range w.shops {
+		for _, told := range m.shop.Orders() {
+			if w.books.landing["/orders/"+ref(m.name, told.ID)] > 0 {
+				m.changes(told.ID)
+			}
+		}
+	}
 }
 
 // stateOf is the state of the delivery behind a reference.

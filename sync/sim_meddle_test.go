@@ -32,7 +32,35 @@ func meddling() []func(*mall, store.OrderView) {
 		func(m *mall, _ store.OrderView) { m.backup() },
 		func(m *mall, _ store.OrderView) { m.restore() },
 		func(m *mall, _ store.OrderView) { m.restore() },
+		(*mall).changesAndIsSeen,
+		(*mall).changesAndIsSeen,
+		(*mall).changesForTheWorse,
+		(*mall).changesForTheWorse,
 	}
+}
+
+// changesAndIsSeen changes an order, and lets somebody compare who wants nothing mended.
+func (m *mall) changesAndIsSeen(v store.OrderView) {
+	m.changes(v.ID)
+	m.soon(m.mix.settle+m.upTo(time.Minute), m.compareOnly)
+}
+
+// changesForTheWorse changes an order that the ERP then refuses, and that a rule may
+// come to take out.
+func (m *mall) changesForTheWorse(v store.OrderView) {
+	told, there := m.shop.Order(v.ID)
+	if !there {
+		return
+	}
+	if lines := m.tells(told).Lines; len(lines) > 0 {
+		m.isUnknown(one(m.rand, lines).SKU)
+	}
+	m.changes(v.ID)
+	m.soon(m.upTo(10*time.Minute), func() {
+		if told, there := m.shop.Order(v.ID); there {
+			m.ruleOn(m.tells(told))
+		}
+	})
 }
 
 // meddle lets people do something within a while, now and then, with the order
@@ -49,6 +77,15 @@ func (w *world) meddle(reference string, within time.Duration) {
 			}
 		})
 	}
+}
+
+// soon lets people do something in a while, unless faults have stopped by then.
+func (w *world) soon(in time.Duration, do func()) {
+	w.in(in, func() {
+		if !w.calm {
+			do()
+		}
+	})
 }
 
 // concerns is the reference of the order that a task is at work on, as far as is known.

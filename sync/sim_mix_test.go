@@ -90,7 +90,7 @@ func drawMix(r *rand.Rand) mix {
 	m.grace = one(r, []time.Duration{0, 20 * time.Second, 2 * time.Minute})
 	m.settle = one(r, []time.Duration{20 * time.Second, 2 * time.Minute})
 	m.window = one(r, []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour})
-	m.past = one(r, []int{0, 0, 1, 2})
+	m.past = one(r, []int{0, 0, 1, 2, 3})
 	if m.tier == erp.TierC {
 		m.erpLag = one(r, []time.Duration{time.Minute, 10 * time.Minute, time.Hour})
 	}

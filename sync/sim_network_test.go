@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -169,6 +170,11 @@ func (l *route) befalls(step string, changes bool) trouble {
 		f = one(l.rand, []trouble{troublesAsking[0], troublesAsking[1], troublesAsking[8]})
 	default:
 		f = l.odds[index(changes)].draw(l.rand, f)
+		for range 4 {
+			if f.name == "well" && slices.Contains(rareSteps, step) {
+				f = l.odds[index(changes)].draw(l.rand, f)
+			}
+		}
 	}
 	if f.name != "well" {
 		l.meets(f.name, step)
@@ -187,6 +193,9 @@ func index(yes bool) int {
 // becomes of its caller.
 func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trouble) (*http.Response, error) {
 	there, back := l.between(time.Millisecond, time.Second), l.upTo(time.Second)
+	if f.effect == late || f.ends != answers || t.claim != nil && f.name != "well" { // nobody knows what becomes of it, or it is made again
+		l.meddle(t.concerns(), there+patience+latestLate)
+	}
 	if f.ends == refused {
 		if err := t.wait(r.Context(), there); err != nil {
 			return nil, err
@@ -212,9 +221,6 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 		l.arrive(t, there, r, body, f, answer)
 	case late:
 		l.arrive(t, gone+l.upTo(latestLate), r, body, f, httptest.NewRecorder())
-	}
-	if f.effect == late || f.ends != answers { // nobody knows what becomes of it
-		l.meddle(t.concerns(), gone+latestLate)
 	}
 	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {

@@ -24,11 +24,12 @@ type memory struct {
 	past         map[string]bool         // references of orders placed before Gapless began
 	closed       map[int64]time.Time     // gaps, and when
 	polled       map[string]time.Time    // shops, and from when on polls see their changes
+	broughtIn    map[string]bool         // backfills that are done
 }
 
 func newMemory() memory {
 	return memory{acknowledged: map[string]bool{}, forgotten: map[person]bool{}, touched: map[string]bool{}, withheld: map[store.OrderKey]bool{}, holes: map[string]bool{},
-		past: map[string]bool{}, closed: map[int64]time.Time{}, polled: map[string]time.Time{}}
+		past: map[string]bool{}, closed: map[int64]time.Time{}, polled: map[string]time.Time{}, broughtIn: map[string]bool{}}
 }
 
 // answered is called when the door writes a status.
@@ -95,6 +96,8 @@ func (t *task) observe(step string) {
 		t.completeRightly()
 	case step == "Polled":
 		t.polledRightly()
+	case step == "SaveRun":
+		t.broughtInWhole()
 	case step != "Settle":
 	case t.before.Token == t.claim.Token:
 		t.settled = true

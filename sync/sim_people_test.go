@@ -132,6 +132,9 @@ func (w *world) known() []store.OrderView {
 // replayAll replays everything but what is parked: of that a person would first
 // have to make sure.
 func (w *world) replayAll() {
+	if !w.up() {
+		return
+	}
 	var keys []store.OrderKey
 	for _, v := range w.known() {
 		if v.Delivery.State != store.StateParked {

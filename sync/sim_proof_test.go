@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -131,8 +132,7 @@ func (w *world) accountedFor(m *mall, told shopifytest.Snapshot, looked string) 
 			return
 		}
 	}
-	st, err := w.proc.store.Stats(context.Background(), w.clock())
-	if err == nil && st.Refetching+st.PendingEvents > 0 {
+	if w.awaited() {
 		return
 	}
 	w.fail("15: all is said to be %s, and nothing is known of the change of %s at %s", looked, told.Name, told.UpdatedAt)
@@ -259,6 +259,34 @@ func (w *world) bringIn() {
 		_, err := w.proc.engine.StartBackfill(ctx, m.name, w.mix.start.Add(-72*time.Hour), w.clock(), "operator")
 		return err
 	})
+}
+
+// broughtInWhole holds invariant 20 once a backfill says that it is done: every
+// order of the past that the shop still has is known, or about to be.
+func (w *world) broughtInWhole() {
+	runs, err := w.proc.store.Runs(context.Background(), store.RunFilter{Kind: store.RunBackfill, State: store.RunDone, Limit: 1000})
+	if err != nil {
+		w.fail("reading runs: %v", err)
+	}
+	for _, r := range runs {
+		name := fmt.Sprint(r.ID, " of ", r.StartedAt)
+		if w.broughtIn[name] {
+			continue
+		}
+		w.broughtIn[name] = true
+		m := w.mallOf(r.Shop)
+		for _, told := range m.shop.Orders() {
+			if w.unknownPast(m, told) && !w.awaited() {
+				w.fail("20: backfill %s is done, and nothing is known of %s", name, told.Name)
+			}
+		}
+	}
+}
+
+// awaited says that something is asked for or was told, and is not stored as an order yet.
+func (w *world) awaited() bool {
+	st, err := w.proc.store.Stats(context.Background(), w.clock())
+	return err == nil && st.Refetching+st.PendingEvents > 0
 }
 
 // mendGap replays a gap, or has it ignored.
