@@ -23,7 +23,6 @@ type mall struct {
 	*route
 	name     string
 	shop     *shopifytest.Shop
-	client   *shopify.Client
 	zone     *time.Location
 	oracle   *shopify.Client // asks past all trouble
 	told     map[int64]newest
@@ -54,7 +53,6 @@ func openMall(w *world, i int) *mall {
 		},
 	})
 	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.arriving}
-	m.client = m.newClient(m, w.clock)
 	m.oracle = m.newClient(oracle{m.shop}, time.Now)
 	return m
 }
