@@ -48,6 +48,7 @@ type Client struct {
 	patience time.Duration // with a file that stands still
 	budget   *budget
 	tokens   tokens
+	now      func() time.Time
 	wait     func(context.Context, time.Duration) error
 	jitter   func() float64
 	log      *slog.Logger
@@ -71,6 +72,7 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 		domain:  cfg.Domain,
 		version: cfg.APIVersion,
 		budget:  &budget{now: cfg.Now, wait: cfg.Wait, costs: map[string]float64{}},
+		now:     cfg.Now,
 		wait:    cfg.Wait,
 		jitter:  cfg.Jitter,
 		log:     cfg.Log.With("shop", cfg.Domain),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Page sizes of what an order holds. They keep each query far below the 1000
@@ -26,11 +27,18 @@ var errChanged = errors.New("shopify: the order changed while it was read")
 // Shopify answers null. Where the token may not read some fields, these are null
 // and the error is a Partial *APIError beside the body, which can be used.
 func (c *Client) Order(ctx context.Context, id int64, p Priority) (json.RawMessage, error) {
+	waitedFor := ""
 	for range 3 {
-		f := &fetching{client: c, id: gid("Order", id), priority: p}
+		f := &fetching{client: c, id: gid("Order", id), priority: p, began: c.now()}
 		body, err := f.whole(ctx)
 		switch {
 		case errors.Is(err, errChanged):
+			continue
+		case err == nil && f.mayBeMixed() && f.version != waitedFor:
+			waitedFor = f.version
+			if err := c.wait(ctx, young); err != nil {
+				return nil, fmt.Errorf("fetching order %d: waiting until its pages are of one state: %w", id, err)
+			}
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("fetching order %d: %w", id, err)
@@ -47,12 +55,26 @@ type fetching struct {
 	client   *Client
 	id       string
 	priority Priority
+	began    time.Time
+	queries  int
 	version  string    // of the order, as the first page told
 	withheld *APIError // the first refusal of single fields
 }
 
+// young is how long after its updatedAt an order may still change without showing
+// it: that has whole seconds, and clocks differ.
+const young = 2 * time.Second
+
+// mayBeMixed says that an edit may have come between two of the queries, although
+// each told the same version.
+func (f *fetching) mayBeMixed() bool {
+	updated, err := time.Parse(time.RFC3339, f.version)
+	return f.queries > 1 && err == nil && f.began.Before(updated.Add(young))
+}
+
 // ask runs a document; refused fields are remembered and left null.
 func (f *fetching) ask(ctx context.Context, doc document, vars map[string]any) (node, error) {
+	f.queries++
 	data, err := f.client.run(ctx, doc, vars, f.priority)
 	var refusal *APIError
 	if errors.As(err, &refusal) && refusal.Partial {
@@ -95,12 +117,8 @@ func (f *fetching) whole(ctx context.Context) (json.RawMessage, error) {
 	return body, nil
 }
 
-// versionOf tells states of an order apart. Its updatedAt has whole seconds, and
-// an edit may come within one, between two pages: then the total tells, or the
-// lines would not add up to it.
-func versionOf(order node) string {
-	return order.text("updatedAt") + " " + order.object("currentTotalPriceSet").object("shopMoney").text("amount")
-}
+// versionOf tells states of an order apart, but for those of one second.
+func versionOf(order node) string { return order.text("updatedAt") }
 
 // missing tells an order that is not there from one that may not be read.
 func (f *fetching) missing() error {

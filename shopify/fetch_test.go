@@ -7,13 +7,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
 // bigOrder answers with an order of 250 lines and some refunds, of which the
 // first has 120 lines. updates is how often it changes before answering changing;
-// within: in one second.
+// within: in the second in which it is read.
 type bigOrder struct {
 	within   bool
 	refunds  int
@@ -23,13 +24,14 @@ type bigOrder struct {
 	requests atomic.Int32
 }
 
-// state is what tells its versions apart.
+// state is what tells its versions apart, and its total.
 func (b *bigOrder) state() string {
-	second, total := b.version.Load(), b.version.Load()
+	version := b.version.Load()
+	updated := fmt.Sprintf("2026-11-23T10:00:%02dZ", version)
 	if b.within {
-		second = 0
+		updated = "2026-11-23T12:00:00Z"
 	}
-	return fmt.Sprintf(`"updatedAt":"2026-11-23T10:00:%02dZ","currentTotalPriceSet":{"shopMoney":{"amount":"%d.00"}}`, second, total)
+	return fmt.Sprintf(`"updatedAt":%q,"currentTotalPriceSet":{"shopMoney":{"amount":"%d.00"}}`, updated, version)
 }
 
 func (b *bigOrder) answer(w http.ResponseWriter, r asked) {
@@ -105,14 +107,19 @@ func TestAnOrderThatChangesMeanwhileIsReadAgain(t *testing.T) {
 		{changing: "OrderLines", within: true}, {changing: "Refunds", refunds: 2, within: true},
 	} {
 		shop.updates.Store(1)
-		client, _ := serve(t, shop.answer)
+		client, clock := serve(t, shop.answer)
 		body, err := client.Order(t.Context(), 77, Refetch)
 		require.NoError(t, err)
 		o, err := DecodeGraphQLOrder(body)
 		require.NoError(t, err)
 		require.Equal(t, "1", o.CurrentTotal.Shop.String(), "the newer one")
 		require.Len(t, o.Lines, 250)
+		if shop.within {
+			require.Equal(t, []time.Duration{young}, clock.waited(), "until its second is over")
+			continue
+		}
 
+		require.Empty(t, clock.waited())
 		shop.updates.Store(100)
 		_, err = client.Order(t.Context(), 77, Refetch)
 		require.ErrorContains(t, err, "changed while it was read")

@@ -39,6 +39,10 @@ type Order struct {
 	Content     []byte // the order in Shopify's terms, JSON; nil where it was not read
 }
 
+// Final says that no other version of the same second can be newer. Shopify's
+// clock for orders has whole seconds, so that takes asking once it is over.
+func (o Order) Final() bool { return o.FetchedAt.After(o.UpdatedAt.Add(time.Second)) }
+
 // Decision is one line of an order's or event's history: what was decided, and why.
 type Decision struct {
 	ID      int64

@@ -102,7 +102,8 @@ func (a *attempt) mapOrder() *store.Settle {
 // to be verified, the ERP is looked up.
 func (a *attempt) applyRules() *store.Settle {
 	var err error
-	nothingThere := !a.claim.Present && a.claim.SentAt.IsZero() && !a.claim.Verify
+	failed := !a.claim.Present && a.claim.Ghost != "" // and may have made the document all the same
+	nothingThere := !a.claim.Present && a.claim.SentAt.IsZero() && !a.claim.Verify && !failed
 	if nothingThere && !a.claim.Order.DeletedAt.IsZero() {
 		a.rule = deleted
 		return a.excluded()
@@ -118,10 +119,11 @@ func (a *attempt) applyRules() *store.Settle {
 	if a.rule != nil && nothingThere {
 		return a.excluded()
 	}
+	a.claim.Verify = a.claim.Verify || failed && (a.rule != nil || !a.claim.Order.DeletedAt.IsZero())
 	a.doc.Cancelled = a.doc.Cancelled || a.rule != nil
 	a.doc.Body, err = a.Adapter.Map(a.order)
 	switch {
-	case err != nil && a.rule != nil && !a.claim.Present && a.claim.SentAt.IsZero():
+	case err != nil && a.rule != nil && !a.claim.Present && !failed && a.claim.SentAt.IsZero():
 		return a.excluded() // we have made nothing there
 	case err != nil:
 		return a.park("mapping", err)

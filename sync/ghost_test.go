@@ -250,6 +250,25 @@ func TestAnERPThatKnowsANewerVersionIsBelievedUntilShopifyWasAsked(t *testing.T)
 	})
 }
 
+// Which of two versions of one second is the newer Shopify alone can tell: a
+// restored copy may know the first of them, and the ERP hold the second. Found by
+// the simulator.
+func TestAnotherVersionOfTheSameSecondInTheERPIsBelievedUntilShopifyWasAsked(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	a.deliverWebhooksNot()
+	require.True(t, a.shop.Apply(k.ID, "tag"))
+	newest := a.told(k).Content().Version
+	a.enterUpdate(k, newest)
+	a.replay(k)
+	a.send()
+	require.Equal(t, 1, a.writes(k), "neither was sent over the other")
+	require.Equal(t, 1, a.refetch())
+	a.settleLater(time.Hour)
+	require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
+	require.Equal(t, newest, a.delivery(k).Held)
+}
+
 // What a rule says of the older version says nothing of the newer.
 func TestARuleDoesNotTakeOutADocumentThatIsNewerThanWhatWeKnow(t *testing.T) {
 	a := build(t, setup{})

@@ -54,10 +54,11 @@ func (a *attempt) judge(found []erp.Found) *store.Settle {
 }
 
 // newerThere is the version of a document that knows the order newer than we
-// do, or "". A cancelled one counts: the order may have been cancelled since.
+// do, or may, or "". A cancelled one counts: the order may have been cancelled
+// since. Of two versions of one second it is ours only once it is final.
 func (a *attempt) newerThere(found []erp.Found) string {
 	for _, f := range found {
-		if newerVersion(f.Version, a.doc.Version) {
+		if newerVersion(f.Version, a.doc.Version) || otherOfOneSecond(f.Version, a.doc.Version) && !a.claim.Order.Final() {
 			return f.Version
 		}
 	}
@@ -180,4 +181,10 @@ func newerVersion(a, b string) bool {
 	at, _, okA := strings.Cut(a, "/")
 	bt, _, okB := strings.Cut(b, "/")
 	return okA && okB && at > bt
+}
+
+func otherOfOneSecond(a, b string) bool {
+	at, _, okA := strings.Cut(a, "/")
+	bt, _, okB := strings.Cut(b, "/")
+	return okA && okB && at == bt && a != b
 }

@@ -253,6 +253,17 @@ func TestAfterDowntimeTheNextPassBeginsWhereTheLastCompleteOneEnded(t *testing.T
 	require.Equal(t, a.Now().Add(-deepest), a.due().From, "Shopify shows no more")
 }
 
+// Found by the simulator: the first comparisons failed for longer than the window.
+func TestUntilAComparisonIsCompleteTheNextPassBeginsWhereGaplessBegan(t *testing.T) {
+	a := build(t, setup{})
+	require.NoError(t, a.engine.Recover(t.Context()))
+	began := a.cursor().BeganAt
+	require.False(t, began.IsZero())
+	a.pass(3 * 24 * time.Hour)
+	a.tried(store.RunDeep)
+	require.Equal(t, began, a.due().From)
+}
+
 // tried is a pass of a kind that was begun just now and did not end well.
 func (a *appliance) tried(kind string) {
 	a.Helper()

@@ -79,10 +79,8 @@ type polling struct {
 }
 
 // page picks the orders that Shopify knows, or may know, newer than we do, and
-// makes durable what is to be done about them. Shopify's clock for orders has
-// whole seconds: after the change a webhook told of, another may have come in the
-// same second, whose webhook was lost. So a version counts as final only once it
-// was fetched after its second was over.
+// makes durable what is to be done about them: after the change a webhook told of,
+// another may have come in the same second, whose webhook was lost.
 func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 	keys := make([]store.OrderKey, len(page))
 	for i, head := range page {
@@ -113,7 +111,7 @@ func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 				return err
 			}
 			lost = append(lost, f)
-		case !have.FetchedAt.After(have.UpdatedAt.Add(time.Second)):
+		case !have.Final():
 			asks = append(asks, p.ask(keys[i], reasonConfirm))
 		}
 	}

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"testing"
 	"time"
@@ -140,6 +141,26 @@ func TestARuleTakesOutADocumentWhoseChangeWasRefused(t *testing.T) {
 		a.change(k, "tag")
 		a.settle()
 		require.Equal(t, store.StateExcluded, a.delivery(k).State)
+		require.Empty(t, a.erp.Live(ref("acme", k.ID)))
+	})
+}
+
+// A call that was answered with a failure may have made the document all the same.
+// Found by the simulator.
+func TestARuleTakesOutADocumentThatAFailedCallHasMade(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.create()
+		a.hear()
+		a.wire.next(func(rw http.ResponseWriter, r *http.Request) {
+			a.wire.erp.ServeHTTP(httptest.NewRecorder(), r)
+			rw.WriteHeader(http.StatusInternalServerError)
+		})
+		a.send()
+		require.Len(t, a.erp.Live(ref("acme", k.ID)), 1)
+		a.under(nothing)
+		a.settleLater(time.Hour)
+		require.Equal(t, store.StateExcluded, a.delivery(k).State, a.delivery(k).Reason)
 		require.Empty(t, a.erp.Live(ref("acme", k.ID)))
 	})
 }

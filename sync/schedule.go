@@ -110,7 +110,8 @@ func (e *Engine) reconcileDue(ctx context.Context, shop *Shop) error {
 }
 
 // nextPass is the comparison that is due. It begins where the last complete one
-// ended, so that no hour stays unchecked, and takes in at least the window.
+// ended, or where Gapless began, so that no hour stays unchecked, and takes in at
+// least the window.
 func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	now := e.now()
 	deep, err := e.deepDue(ctx, shop.Name)
@@ -125,7 +126,11 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 		return Pass{}, err
 	}
 	from := now.Add(-shop.Reconcile.Window)
-	if through := state.CompleteThrough; !through.IsZero() {
+	through := state.CompleteThrough
+	if through.IsZero() {
+		through = state.BeganAt
+	}
+	if !through.IsZero() {
 		from = earlier(from, through)
 	}
 	if earliest := now.Add(-deepest); from.Before(earliest) {

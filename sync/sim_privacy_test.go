@@ -77,6 +77,9 @@ func (w *world) remembersAgain(then map[person]bool) {
 				w.holes[ref(m.name, told.ID)] = true
 			}
 		}
+		for _, id := range m.shop.Deleted() { // whose buyers nobody can tell any more
+			w.holes[ref(m.name, id)] = true
+		}
 	}
 }
 
