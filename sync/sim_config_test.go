@@ -48,7 +48,7 @@ func (w *world) config() Config {
 	c := Config{ERPs: []ERP{w.books.config()}, Rules: compiled, WebhookURI: webhookURI, KeepBodies: w.mix.keep, Now: w.clock, Random: w.rand}
 	for _, m := range w.shops {
 		c.Shops = append(c.Shops, Shop{
-			Name: m.name, ERP: "books", Client: m.newClient(m, w.clock), Domain: m.name + ".myshopify.com", Webhooks: w.mix.webhooks, PollOverlap: w.mix.overlap,
+			Name: m.name, ERP: "books", Client: m.client(), Domain: m.name + ".myshopify.com", Webhooks: w.mix.webhooks, PollOverlap: w.mix.overlap,
 			Poll:      PollPace{Active: w.mix.poll / 4, Idle: w.mix.poll, Grace: w.mix.grace},
 			Reconcile: ReconcileConfig{Every: w.mix.compare, Window: w.mix.window, Settle: w.mix.settle},
 		})

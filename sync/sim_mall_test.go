@@ -53,7 +53,7 @@ func openMall(w *world, i int) *mall {
 		},
 	})
 	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.arriving}
-	m.oracle = m.newClient(oracle{m.shop}, time.Now)
+	m.oracle = m.newClient(oracle{m.shop}, func() time.Time { return w.now }, func(context.Context, time.Duration) error { return nil })
 	return m
 }
 
@@ -67,11 +67,15 @@ func (m *mall) subscribe() {
 	}
 }
 
-func (m *mall) newClient(way http.RoundTripper, now func() time.Time) *shopify.Client {
+// client is a client of a new process.
+func (m *mall) client() *shopify.Client {
+	return m.newClient(m, m.clock, func(ctx context.Context, d time.Duration) error { return m.current.wait(ctx, d) })
+}
+
+func (m *mall) newClient(way http.RoundTripper, now func() time.Time, wait func(context.Context, time.Duration) error) *shopify.Client {
 	client, err := shopify.NewClient(shopify.ClientConfig{
 		Domain: m.name + ".myshopify.com", AccessToken: "pretend-token", APIVersion: "2026-10", APIURL: "https://" + m.name,
-		HTTP: &http.Client{Transport: way}, Now: now, Jitter: m.rand.Float64,
-		Wait: func(ctx context.Context, d time.Duration) error { return m.current.wait(ctx, d) },
+		HTTP: &http.Client{Transport: way}, Now: now, Jitter: m.rand.Float64, Wait: wait,
 	})
 	if err != nil {
 		panic(err)
