@@ -178,13 +178,18 @@ func alive(found []erp.Found) []erp.Found {
 
 // newerVersion compares the moments that versions begin with.
 func newerVersion(a, b string) bool {
-	at, _, okA := strings.Cut(a, "/")
-	bt, _, okB := strings.Cut(b, "/")
-	return okA && okB && at > bt
+	at, bt, both := secondsOf(a, b)
+	return both && at > bt
 }
 
 func otherOfOneSecond(a, b string) bool {
+	at, bt, both := secondsOf(a, b)
+	return both && at == bt && a != b
+}
+
+// secondsOf are those that two versions begin with; an ERP may tell none.
+func secondsOf(a, b string) (at, bt string, both bool) {
 	at, _, okA := strings.Cut(a, "/")
 	bt, _, okB := strings.Cut(b, "/")
-	return okA && okB && at == bt && a != b
+	return at, bt, okA && okB
 }
