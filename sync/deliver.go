@@ -102,8 +102,8 @@ func (a *attempt) mapOrder() *store.Settle {
 // to be verified, the ERP is looked up.
 func (a *attempt) applyRules() *store.Settle {
 	var err error
-	failed := !a.claim.Present && a.claim.Ghost != "" // and may have made the document all the same
-	nothingThere := !a.claim.Present && a.claim.SentAt.IsZero() && !a.claim.Verify && !failed
+	nothingMade := !a.claim.Present && a.claim.SentAt.IsZero() && a.claim.Ghost == "" // a failed call may have made it all the same
+	nothingThere := nothingMade && !a.claim.Verify
 	if nothingThere && !a.claim.Order.DeletedAt.IsZero() {
 		a.rule = deleted
 		return a.excluded()
@@ -119,12 +119,13 @@ func (a *attempt) applyRules() *store.Settle {
 	if a.rule != nil && nothingThere {
 		return a.excluded()
 	}
-	a.claim.Verify = a.claim.Verify || failed && (a.rule != nil || !a.claim.Order.DeletedAt.IsZero())
+	leaves := a.rule != nil || !a.claim.Order.DeletedAt.IsZero()
+	a.claim.Verify = a.claim.Verify || leaves && !a.claim.Present && a.claim.Ghost != ""
 	a.doc.Cancelled = a.doc.Cancelled || a.rule != nil
 	a.doc.Body, err = a.Adapter.Map(a.order)
 	switch {
-	case err != nil && a.rule != nil && !a.claim.Present && !failed && a.claim.SentAt.IsZero():
-		return a.excluded() // we have made nothing there
+	case err != nil && a.rule != nil && nothingMade:
+		return a.excluded()
 	case err != nil:
 		return a.park("mapping", err)
 	}

@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,12 +127,8 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 		return Pass{}, err
 	}
 	from := now.Add(-shop.Reconcile.Window)
-	through := state.CompleteThrough
-	if through.IsZero() {
-		through = state.BeganAt
-	}
-	if !through.IsZero() {
-		from = earlier(from, through)
+	if since := cmp.Or(state.CompleteThrough, state.BeganAt); !since.IsZero() {
+		from = earlier(from, since)
 	}
 	if earliest := now.Add(-deepest); from.Before(earliest) {
 		from = earliest

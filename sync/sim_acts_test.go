@@ -316,7 +316,7 @@ func (w *world) restore() {
 func (w *world) movesOn() {
 	for _, m := range w.shops {
 		for _, told := range m.shop.Orders() {
-			if w.books.landing["/orders/"+ref(m.name, told.ID)] > 0 {
+			if w.books.mayLand(ref(m.name, told.ID)) {
 				m.changes(told.ID)
 			}
 		}

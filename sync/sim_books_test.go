@@ -52,6 +52,9 @@ func openBooks(w *world) *books {
 	return b
 }
 
+// mayLand says that a call for a reference may still take effect.
+func (b *books) mayLand(reference string) bool { return b.landing["/orders/"+reference] > 0 }
+
 // config of this ERP for the engine.
 func (b *books) config() ERP {
 	return ERP{

@@ -103,7 +103,7 @@ func (w *world) askAgain() {
 // sure says that a person who looks into the ERP sees what there is, and that
 // no call for the reference is under way that may yet take effect.
 func (w *world) sure(reference string) bool {
-	if w.books.landing["/orders/"+reference] > 0 {
+	if w.books.mayLand(reference) {
 		return false
 	}
 	return !slices.ContainsFunc(w.books.ledger.Documents(reference), func(d erptest.Document) bool {

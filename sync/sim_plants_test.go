@@ -205,14 +205,14 @@ var plants = []plant{
 	},
 	{
 		"excluded without a look", "sync/deliver.go",
-		" && a.claim.SentAt.IsZero() && !a.claim.Verify && !failed\n",
-		" && a.claim.SentAt.IsZero() && !failed\n",
+		"nothingMade && !a.claim.Verify\n",
+		"nothingMade\n",
 		"a document that the delivery does not know of stays live",
 	},
 	{
 		"a failed call has made nothing", "sync/deliver.go",
-		"!a.claim.Verify && !failed\n",
-		"!a.claim.Verify\n",
+		" && a.claim.Ghost == \"\" //",
+		" //",
 		"an order that a rule takes out stays in the ERP, where a call that was answered with 500 has made it",
 	},
 	{

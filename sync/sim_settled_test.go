@@ -76,7 +76,7 @@ func (w *world) remembersCalls() {
 		return
 	}
 	for _, v := range w.known() {
-		if w.books.landing["/orders/"+ref(v.Shop, v.ID)] == 0 {
+		if !w.books.mayLand(ref(v.Shop, v.ID)) {
 			continue
 		}
 		if d := w.standing(v.Shop, v.ID); d.State != store.StateSending && d.Ghost == "" {
