@@ -38,6 +38,7 @@ func TestSimFindsPlantedBugs(t *testing.T) {
 			if world == 0 {
 				t.Fatalf("not found in %d worlds", within)
 			}
+			seeThatItIsTheBug(t, world)
 			t.Logf("world %d: %s", world, how)
 			rows = append(rows, fmt.Sprintf("| %s | `%s` | %s | %d | %s |", p.name, p.file, p.breaks, world, how))
 		})
@@ -74,6 +75,19 @@ func (p plant) find(t *testing.T, root string) (world int, how string) {
 		t.Fatalf("it ends without a word of a world:\n%s", said)
 	}
 	return world, how
+}
+
+// seeThatItIsTheBug plays the world once more without the bug: one that fails
+// by itself has found nothing.
+func seeThatItIsTheBug(t *testing.T, world int) {
+	sound, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	play := exec.CommandContext(t.Context(), sound, "-test.run", "^TestSim$", "-stop", "-from", strconv.Itoa(world), "-seeds", "1")
+	if said, err := play.CombinedOutput(); err != nil {
+		t.Fatalf("world %d fails without the bug: %v\n%s", world, err, said)
+	}
 }
 
 // build builds the tests of this package with the bug in the source.
