@@ -114,7 +114,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.Told(t.Context(), []Letter{{Channel: "mail"}}, []Gap{{ID: 2}}))
 	require.NoError(t, s.TellBlind(t.Context(), "acme", noon, []Letter{{Channel: "mail"}}))
 	require.NoError(t, s.LetterSent(t.Context(), 1))
-	require.NoError(t, s.LetterFailed(t.Context(), 1, noon, "no"))
+	require.NoError(t, s.LetterFailed(t.Context(), 1, []string{"ann@example.com"}, noon, "no"))
 	closeGap(t, s, 2, "poll")
 	noted(t, s, missing(2))
 	run := Run{Shop: "acme", Kind: RunDeep}

@@ -125,7 +125,7 @@ func (e *Engine) sendAll(ctx context.Context, channel string) time.Duration {
 }
 
 // sendLetters hands the letters that are due to their channel. One that is not
-// taken is tried again later and later, for as long as it takes.
+// taken, or not by all, is tried again later and later, for as long as it takes.
 func (e *Engine) sendLetters(ctx context.Context, channel string) error {
 	const atOnce = 20
 	letters, err := e.store.DueLetters(ctx, channel, atOnce)
@@ -144,24 +144,26 @@ func (e *Engine) sendLetters(ctx context.Context, channel string) error {
 func (e *Engine) sendLetter(ctx context.Context, l store.Letter) error {
 	channel := e.channel(l.Kind, l.Channel)
 	if channel == nil {
-		return e.store.LetterFailed(ctx, l.ID, e.now().Add(24*time.Hour), "no such channel is in the config any more")
+		return e.store.LetterFailed(ctx, l.ID, nil, e.now().Add(24*time.Hour), "no such channel is in the config any more")
 	}
-	err := channel.Send(ctx, alert.Message{ID: fmt.Sprintf("gapless-%d", l.ID), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data})
+	err := channel.Send(ctx, alert.Message{ID: fmt.Sprintf("gapless-%d", l.ID), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data, To: l.To})
+	noted := context.WithoutCancel(ctx) // who has it is known after a restart, too
 	if err == nil {
-		return e.store.LetterSent(ctx, l.ID)
+		return e.store.LetterSent(noted, l.ID)
 	}
-	if ctx.Err() != nil {
+	refusal := &alert.Error{}
+	errors.As(err, &refusal)
+	switch {
+	case len(refusal.Left) > 0:
+		l.To = refusal.Left // the others have it
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	wait := e.backoff(l.Tries, time.Minute, time.Hour)
-	var refusal *alert.Error
-	if errors.As(err, &refusal) {
-		wait = max(wait, refusal.After)
-		if refusal.Permanent {
-			wait = time.Hour // until a person has mended it
-		}
+	wait := max(e.backoff(l.Tries, time.Minute, time.Hour), refusal.After)
+	if refusal.Permanent {
+		wait = time.Hour // until a person has mended it
 	}
-	return errors.Join(err, e.store.LetterFailed(ctx, l.ID, e.now().Add(wait), err.Error()))
+	return errors.Join(err, e.store.LetterFailed(noted, l.ID, l.To, e.now().Add(wait), err.Error()))
 }
 
 // channel is the channel that takes letters of a kind.

@@ -1,0 +1,194 @@
+package ordersync
+
+import (
+	"context"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+	"github.com/stretchr/testify/require"
+
+	"gapless/sync/alert"
+	"gapless/sync/report"
+)
+
+// postOffice is a real SMTP server that refuses some recipients, and counts what
+// each of the others got.
+type postOffice struct {
+	host string
+	port int
+
+	mu      sync.Mutex
+	refuses map[string]bool
+	got     map[string]int
+}
+
+func openPostOffice(t *testing.T) *postOffice {
+	t.Helper()
+	p := &postOffice{refuses: map[string]bool{}, got: map[string]int{}}
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &counter{p: p}, nil }))
+	server.Domain = "mail.example.com"
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	p.host = host
+	p.port, err = strconv.Atoi(port)
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() { _ = server.Close(); serving.Wait() })
+	return p
+}
+
+// counter is one connection to it.
+type counter struct {
+	p  *postOffice
+	to []string
+}
+
+func (c *counter) Mail(string, *smtp.MailOptions) error { return nil }
+func (c *counter) Reset()                               { c.to = nil }
+func (c *counter) Logout() error                        { return nil }
+
+func (c *counter) Rcpt(to string, _ *smtp.RcptOptions) error {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	if c.p.refuses[to] {
+		return &smtp.SMTPError{Code: 550, Message: "<" + to + ">: no such user"}
+	}
+	c.to = append(c.to, to)
+	return nil
+}
+
+func (c *counter) Data(r io.Reader) error {
+	_, err := io.ReadAll(r)
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	for _, to := range c.to {
+		c.p.got[to]++
+	}
+	return err
+}
+
+// refuse has some recipients refused, and no others.
+func (p *postOffice) refuse(people ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refuses = map[string]bool{}
+	for _, who := range people {
+		p.refuses[who] = true
+	}
+}
+
+// all is how many mails each recipient got.
+func (p *postOffice) all() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.got
+}
+
+// mailing is an appliance that mails its reports to people, and has one to mail.
+func mailing(t *testing.T, p *postOffice, people ...string) *appliance {
+	t.Helper()
+	a := build(t, setup{})
+	a.mailTo(p, people...)
+	a.reportMailed()
+	return a
+}
+
+// mailTo restarts with these people in the config.
+func (a *appliance) mailTo(p *postOffice, people ...string) {
+	a.Helper()
+	email, err := alert.NewEmail(alert.SMTP{Host: p.host, Port: p.port, From: "gapless@example.com"}, people, a.Now)
+	require.NoError(a, err)
+	a.reconfigure(func(c *Config) { c.Report.Channels = []Channel{email} })
+}
+
+func (a *appliance) reportMailed() {
+	a.Helper()
+	_, err := a.engine.SendReport(a.Context(), report.Report{Shop: "acme", Day: "2026-11-23", Timezone: "UTC"})
+	require.NoError(a, err)
+}
+
+// unsent is how many letters wait, and why.
+func (a *appliance) unsent() (int64, string) {
+	a.Helper()
+	n, why, err := a.store.UnsentLetters(a.Context())
+	require.NoError(a, err)
+	return n, why
+}
+
+func TestALetterThatOneRecipientIsRefusedIsNotSentToTheOthersAgain(t *testing.T) {
+	p := openPostOffice(t)
+	p.refuse("gone@example.com", "full@example.com")
+	people := []string{"ops@example.com", "gone@example.com", "Full <full@example.com>"}
+	a := mailing(t, p, people...)
+	for range 3 {
+		require.Error(t, a.engine.sendLetters(t.Context(), "email"))
+		a.pass(time.Hour)
+		n, why := a.unsent()
+		require.EqualValues(t, 1, n, "the health page goes on telling it")
+		require.Contains(t, why, "refuses recipient 2 of 3")
+		require.NotContains(t, why, "@example.com")
+		a.mailTo(p, people...) // as after a restart
+	}
+	require.Equal(t, map[string]int{"ops@example.com": 1}, p.all())
+
+	p.refuse("gone@example.com")
+	require.ErrorContains(t, a.engine.sendLetters(t.Context(), "email"), "recipient 2 of 3")
+	a.pass(time.Hour)
+	a.mailTo(p, "ops@example.com", "new@example.com", "full@example.com") // a person has mended the config
+	require.NoError(t, a.engine.sendLetters(t.Context(), "email"))
+	require.Equal(t, map[string]int{"ops@example.com": 1, "full@example.com": 1}, p.all())
+	n, _ := a.unsent()
+	require.Zero(t, n)
+
+	a.reportMailed()
+	require.NoError(t, a.engine.sendLetters(t.Context(), "email"))
+	require.Equal(t, map[string]int{"ops@example.com": 2, "new@example.com": 1, "full@example.com": 2}, p.all(), "the next letter is for all")
+}
+
+// last is a channel during whose sending Gapless is stopped.
+type last struct {
+	stop  func()
+	after error
+}
+
+func (last) Name() string { return "last" }
+
+func (c last) Send(context.Context, alert.Message) error {
+	c.stop()
+	return c.after
+}
+
+func TestWhoHasALetterIsKnownThoughGaplessIsStoppedMeanwhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		after error
+		due   int
+		left  []string
+	}{
+		"all":    {nil, 0, nil},
+		"some":   {&alert.Error{Left: []string{"ann@example.com"}}, 1, []string{"ann@example.com"}},
+		"nobody": {&alert.Error{}, 1, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := build(t, setup{})
+			ctx, stop := context.WithCancel(t.Context())
+			a.reconfigure(func(cfg *Config) { cfg.Report.Channels = []Channel{last{stop, c.after}} })
+			a.reportMailed()
+			a.engine.sendLetters(ctx, "last")
+			a.pass(time.Hour)
+			due, err := a.store.DueLetters(t.Context(), "last", 10)
+			require.NoError(t, err)
+			require.Len(t, due, c.due)
+			if c.due > 0 {
+				require.Equal(t, c.left, due[0].To)
+			}
+		})
+	}
+}
