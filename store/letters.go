@@ -137,6 +137,11 @@ func (s *Store) LetterFailed(ctx context.Context, id int64, left []string, next 
 	})
 }
 
+// GiveUpLetter forgets a letter that no channel will take any more.
+func (s *Store) GiveUpLetter(ctx context.Context, id int64) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error { return t.exec(`DELETE FROM letters WHERE id = $1`, id) })
+}
+
 // UnsentLetters counts the letters that a channel did not take so far, and tells
 // the newest reason.
 func (s *Store) UnsentLetters(ctx context.Context) (n int64, why string, err error) {

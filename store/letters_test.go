@@ -43,6 +43,19 @@ func TestALetterThatWasPartlyTakenIsKeptForThoseWhoAreLeft(t *testing.T) {
 	require.EqualValues(t, 1, n)
 }
 
+func TestALetterThatIsGivenUpIsGone(t *testing.T) {
+	s := open(t)
+	l := posted(t, s, "slack")
+	require.NoError(t, s.LetterFailed(t.Context(), l.ID, nil, noon, "busy"))
+	require.NoError(t, s.GiveUpLetter(t.Context(), l.ID))
+	waiting, err := s.WaitingChannels(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	n, why, err := s.UnsentLetters(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []any{int64(0), ""}, []any{n, why})
+}
+
 func TestALetterThatWaitsDuringTheUpgradeIsForAll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gapless.db")
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=rwc"+pragmas)

@@ -115,6 +115,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.TellBlind(t.Context(), "acme", noon, []Letter{{Channel: "mail"}}))
 	require.NoError(t, s.LetterSent(t.Context(), 1))
 	require.NoError(t, s.LetterFailed(t.Context(), 1, []string{"ann@example.com"}, noon, "no"))
+	require.NoError(t, s.GiveUpLetter(t.Context(), 1))
 	closeGap(t, s, 2, "poll")
 	noted(t, s, missing(2))
 	run := Run{Shop: "acme", Kind: RunDeep}

@@ -143,10 +143,11 @@ func (e *Engine) sendLetters(ctx context.Context, channel string) error {
 
 func (e *Engine) sendLetter(ctx context.Context, l store.Letter) error {
 	channel := e.channel(l.Kind, l.Channel)
-	if channel == nil {
-		return e.store.LetterFailed(ctx, l.ID, nil, e.now().Add(24*time.Hour), "no such channel is in the config any more")
+	if channel == nil { // the other channels and the pages tell the same
+		e.log.Warn("a letter is given up: its channel is not in the config any more", "channel", l.Channel, "kind", l.Kind)
+		return e.store.GiveUpLetter(ctx, l.ID)
 	}
-	err := channel.Send(ctx, alert.Message{ID: fmt.Sprintf("gapless-%d", l.ID), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data, To: l.To})
+	err := channel.Send(ctx, alert.Message{ID: letterID(l), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data, To: l.To})
 	noted := context.WithoutCancel(ctx) // who has it is known after a restart, too
 	if err == nil {
 		return e.store.LetterSent(noted, l.ID)
@@ -165,6 +166,10 @@ func (e *Engine) sendLetter(ctx context.Context, l store.Letter) error {
 	}
 	return errors.Join(err, e.store.LetterFailed(noted, l.ID, l.To, e.now().Add(wait), err.Error()))
 }
+
+// letterID is the same whenever a letter is sent, and no other letter's: numbers
+// alone come again in another store, and after a backup was restored.
+func letterID(l store.Letter) string { return fmt.Sprintf("gapless-%d-%d", l.ID, l.MadeAt.UnixMicro()) }
 
 // channel is the channel that takes letters of a kind.
 func (e *Engine) channel(kind, name string) Channel {

@@ -2,9 +2,13 @@ package ordersync
 
 import (
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -191,4 +195,47 @@ func TestWhoHasALetterIsKnownThoughGaplessIsStoppedMeanwhile(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestALetterWhoseChannelIsGoneFromTheConfigIsGivenUp(t *testing.T) {
+	var log strings.Builder
+	box := &postbox{}
+	a := build(t, setup{})
+	a.reconfigure(func(c *Config) { c.Report.Channels, c.Alerts.Channels = []Channel{box}, []Channel{box} })
+	a.reportMailed()
+	a.reconfigure(func(c *Config) {
+		c.Report.Channels = nil // the same name still takes letters of another kind
+		c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	})
+	require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
+	require.Empty(t, box.got)
+	n, _ := a.unsent()
+	require.Zero(t, n)
+	waiting, err := a.store.WaitingChannels(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	require.Contains(t, log.String(), "channel=postbox kind=report")
+	require.NotContains(t, log.String(), "23 November")
+}
+
+// A receiver drops what it has seen the id of.
+func TestALettersIDIsNoOthersEvenAfterARestoreAndStaysTheSameForEachTry(t *testing.T) {
+	box := &postbox{}
+	a := build(t, setup{})
+	a.reconfigure(func(c *Config) { c.Report.Channels = []Channel{box} })
+	backup := filepath.Join(t.TempDir(), "copy.db")
+	require.NoError(t, a.store.Backup(t.Context(), backup))
+	a.reportMailed()
+	a.pass(time.Minute)
+	a.lettersSent()
+
+	a.reopen(backup)
+	a.reportMailed()
+	box.refuses = errors.New("busy")
+	require.Error(t, a.engine.sendLetters(t.Context(), "postbox"))
+	a.pass(time.Hour)
+	require.Error(t, a.engine.sendLetters(t.Context(), "postbox"))
+	require.Len(t, box.tried, 3)
+	require.NotEqual(t, box.tried[0], box.tried[1], "another letter, of the same number")
+	require.Equal(t, box.tried[1], box.tried[2])
 }
