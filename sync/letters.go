@@ -83,6 +83,7 @@ func gapLetter(gaps []store.Gap) (store.Letter, error) {
 	}
 	var subject []string
 	var text strings.Builder
+	var all []report.Gap
 	for _, part := range []struct {
 		gaps  []store.Gap
 		words string
@@ -93,15 +94,14 @@ func gapLetter(gaps []store.Gap) (store.Letter, error) {
 		subject = append(subject, fmt.Sprintf("%d %s", len(part.gaps), part.words))
 		fmt.Fprintf(&text, "%s:\n", strings.ToUpper(part.words[:1])+part.words[1:])
 		for _, g := range part.gaps {
-			fmt.Fprintf(&text, "- %s\n", gapTold(g).Line(g.Shop))
+			told := gapTold(g)
+			told.News = part.words
+			all = append(all, told)
+			fmt.Fprintf(&text, "- %s\n", told.Line())
 		}
 		text.WriteString("\n")
 	}
-	told := make([]report.Gap, len(gaps))
-	for i, g := range gaps {
-		told[i] = gapTold(g)
-	}
-	data, err := json.Marshal(map[string]any{"gaps": told})
+	data, err := json.Marshal(map[string]any{"gaps": all})
 	return store.Letter{Kind: letterGaps, Subject: "Gapless, orders to look at: " + strings.Join(subject, ", "), Text: text.String(), Data: data}, err
 }
 

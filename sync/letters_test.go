@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"github.com/stretchr/testify/require"
 
+	"gapless/store"
 	"gapless/sync/alert"
 	"gapless/sync/report"
 )
@@ -238,4 +240,58 @@ func TestALettersIDIsNoOthersEvenAfterARestoreAndStaysTheSameForEachTry(t *testi
 	require.Len(t, box.tried, 3)
 	require.NotEqual(t, box.tried[0], box.tried[1], "another letter, of the same number")
 	require.Equal(t, box.tried[1], box.tried[2])
+}
+
+// told are the gaps in a letter's data, as a program reads them.
+func told(t *testing.T, m alert.Message) (gaps []map[string]any) {
+	t.Helper()
+	raw, err := json.Marshal(m.Data)
+	require.NoError(t, err)
+	var data struct{ Gaps []map[string]any }
+	require.NoError(t, json.Unmarshal(raw, &data))
+	return data.Gaps
+}
+
+func TestTheDataOfALetterSaysWhoseEachGapIsAndWhatIsNewAboutIt(t *testing.T) {
+	box := &postbox{}
+	a := build(t, setup{names: []string{"acme", "beta"}})
+	a.reconfigure(func(c *Config) { c.Alerts = AlertConfig{Channels: []Channel{box}, Remind: 24 * time.Hour} })
+	gap := func(shop, kind, subject string) store.Gap {
+		return store.Gap{Shop: shop, ERP: "books", Kind: kind, Subject: subject, About: "1", Cause: CauseRemoved, Detail: "gone", FoundBy: "schedule"}
+	}
+	found := func(gaps ...store.Gap) {
+		t.Helper()
+		for _, g := range gaps {
+			_, err := a.store.FoundGaps(t.Context(), "schedule", store.Fault{Gap: g})
+			require.NoError(t, err)
+		}
+		require.NoError(t, a.engine.tellGaps(t.Context()))
+		require.NoError(t, a.engine.sendLetters(t.Context(), "postbox"))
+	}
+	first := gap("acme", store.GapSilence, "")
+	found(first, gap("beta", store.GapSubscription, "orders/create"))
+	a.pass(24 * time.Hour)
+	first.ID = 1
+	require.NoError(t, a.store.CloseGap(t.Context(), first, "webhook"))
+	found(gap("beta", store.GapSubscription, "orders/paid"))
+
+	var all [][]any
+	for _, m := range box.got {
+		for _, g := range told(t, m) {
+			all = append(all, []any{g["shop"], g["kind"], g["subject"], g["state"], g["news"], g["ignored_by"], g["reason"]})
+		}
+	}
+	require.Equal(t, [][]any{
+		{"acme", "silence", "", "open", "new", "", ""}, {"beta", "subscription", "orders/create", "open", "new", "", ""},
+		{"beta", "subscription", "orders/paid", "open", "new", "", ""}, {"beta", "subscription", "orders/create", "open", "still open", "", ""}, {"acme", "silence", "", "closed", "closed", "", ""},
+	}, all)
+}
+
+func TestAReportTellsWhoIgnoresAGapAndWhy(t *testing.T) {
+	a, _ := reporting(t)
+	k := a.lose()
+	require.NoError(t, a.engine.IgnoreGap(t.Context(), a.gap(k).ID, "ann", "settled in cash"))
+	a.until(1, 7, 0)
+	g := gapNamed(a.report("2026-11-23"), k.ID)
+	require.Equal(t, []string{"acme", "ignored", "ann", "settled in cash"}, []string{g.Shop, g.State, g.IgnoredBy, g.Reason})
 }
