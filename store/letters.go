@@ -63,11 +63,13 @@ func (s *Store) Told(ctx context.Context, letters []Letter, gaps []Gap) error {
 
 // Untold lists gaps that people should be told of: open since before first and
 // not told of, open and told of before again, or closed since they were told.
+// What they never heard of comes first, then what they heard of longest ago, so
+// that no reminder takes the place of news.
 func (s *Store) Untold(ctx context.Context, first, again time.Time, limit int) ([]Gap, error) {
 	return s.gaps(ctx, `SELECT `+gapColumns+fromGaps+` WHERE g.id IN (
 			SELECT id FROM gaps WHERE state IN ('open', 'healing') AND ((alerted_at = 0 AND first_seen <= $1) OR (alerted_at > 0 AND alerted_at <= $2))
 			UNION ALL SELECT id FROM gaps WHERE closed_at > 0 AND alerted_at > 0)
-		ORDER BY g.id LIMIT $3`, micros(first), micros(again), limit)
+		ORDER BY g.alerted_at, g.id LIMIT $3`, micros(first), micros(again), limit)
 }
 
 // DueLetters lists letters that are to be sent now by a channel, oldest first.

@@ -73,3 +73,31 @@ func TestALetterThatWaitsDuringTheUpgradeIsForAll(t *testing.T) {
 	require.Equal(t, []any{"All accounted for", 3}, []any{due[0].Subject, due[0].Tries})
 	require.Empty(t, due[0].To)
 }
+
+func TestPeopleHearFirstOfWhatTheyNeverHeardOf(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	untold := func(limit int) []Gap {
+		t.Helper()
+		gaps, err := s.Untold(t.Context(), clock.at, clock.at, limit)
+		require.NoError(t, err)
+		return gaps
+	}
+	orders := func(gaps []Gap) (ids []int64) {
+		for _, g := range gaps {
+			ids = append(ids, g.OrderID)
+		}
+		return ids
+	}
+	noted(t, s, missing(1), missing(2), missing(3))
+	require.Equal(t, []int64{1, 2, 3}, orders(untold(10)), "oldest first")
+	all := untold(10)
+	for _, g := range []Gap{all[2], all[0], all[1]} {
+		require.NoError(t, s.Told(t.Context(), nil, []Gap{g}))
+		clock.at = clock.at.Add(time.Minute)
+	}
+	closeGap(t, s, all[0].ID, "poll")
+	noted(t, s, missing(4), missing(5))
+	require.Equal(t, []int64{4, 5}, orders(untold(2)))
+	require.Equal(t, []int64{4, 5, 3, 1, 2}, orders(untold(10)))
+}
