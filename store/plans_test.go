@@ -123,7 +123,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.SaveRun(t.Context(), &run))
 	s.leases.renew()
 	require.NoError(t, s.StopRuns(t.Context(), true))
-	failed := Run{Shop: "acme", Kind: RunReconcile}
+	failed := Run{Shop: "acme", Kind: RunReconcile, By: "ann"}
 	require.NoError(t, s.BeginRun(t.Context(), &failed))
 	failed.State = RunFailed
 	require.NoError(t, s.SaveRun(t.Context(), &failed))
@@ -228,7 +228,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.DueLetters(ctx, "mail", 10))
 	note(s.WaitingChannels(ctx))
 	note(s.ToldBlind(ctx, "acme"))
-	_, _, err := s.FailedComparisons(ctx, "acme")
+	_, _, err := s.FailedComparisons(ctx, "acme", RunReconcile, "ann")
 	note(nil, err)
 	_, _, err = s.UnsentLetters(ctx)
 	note(nil, err)
