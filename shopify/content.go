@@ -1,6 +1,7 @@
 package shopify
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -46,6 +47,41 @@ func (o *Order) Redact() {
 	for i := range o.Refunds {
 		o.Refunds[i].Note = ""
 	}
+}
+
+// Complete fills in from another telling of the order what Shopify withheld of this
+// one, an *APIError's Withheld. It says whether it could: only what is told of
+// people can be filled in, since the rest of an order must be of one state.
+func (o *Order) Complete(from *Order, withheld []string) bool {
+	whole := *o
+	for _, path := range withheld {
+		switch path {
+		case "order.email":
+			whole.Email = cmp.Or(o.Email, from.Email)
+		case "order.phone":
+			whole.Phone = cmp.Or(o.Phone, from.Phone)
+		case "order.note":
+			whole.Note = cmp.Or(o.Note, from.Note)
+		case "order.customer", "order.customer.firstName", "order.customer.lastName", "order.customer.defaultEmailAddress", "order.customer.defaultPhoneNumber":
+			whole.Customer = completeCustomer(o.Customer, from.Customer)
+		case "order.billingAddress":
+			whole.Billing = cmp.Or(o.Billing, from.Billing)
+		case "order.shippingAddress":
+			whole.Shipping = cmp.Or(o.Shipping, from.Shipping)
+		default:
+			return false
+		}
+	}
+	*o = whole
+	return true
+}
+
+func completeCustomer(c, from *Customer) *Customer {
+	if c == nil || from == nil || c.ID != from.ID {
+		return cmp.Or(c, from)
+	}
+	return &Customer{ID: c.ID, FirstName: cmp.Or(c.FirstName, from.FirstName), LastName: cmp.Or(c.LastName, from.LastName),
+		Email: cmp.Or(c.Email, from.Email), Phone: cmp.Or(c.Phone, from.Phone)}
 }
 
 // People are the e-mail addresses and names of those who ordered and get the goods.

@@ -53,3 +53,24 @@ func TestPeopleAreWhoOrderedAndWhoGetsTheGoods(t *testing.T) {
 	require.Empty(t, strings.Join(o.People(), ""))
 	require.Empty(t, strings.Join((&Order{}).People(), ""))
 }
+
+func TestWhatIsWithheldOfPeopleIsFilledInFromAnotherTelling(t *testing.T) {
+	told := Order{ID: 1, Email: "ann@example.com", Note: "ring twice", Customer: &Customer{ID: 7, FirstName: "Ann", Email: "ann@example.com"}, Shipping: &Address{City: "Graz"}}
+	for name, c := range map[string]struct {
+		answer   Order
+		withheld []string
+		whole    bool
+		want     Order
+	}{
+		"the customer":               {Order{ID: 1, Note: "new"}, []string{"order.customer"}, true, Order{ID: 1, Note: "new", Customer: told.Customer}},
+		"a part of the customer":     {Order{ID: 1, Customer: &Customer{ID: 7, LastName: "Bell"}}, []string{"order.customer.firstName"}, true, Order{ID: 1, Customer: &Customer{ID: 7, FirstName: "Ann", LastName: "Bell", Email: "ann@example.com"}}},
+		"of another customer":        {Order{ID: 1, Customer: &Customer{ID: 8}}, []string{"order.customer.firstName"}, true, Order{ID: 1, Customer: &Customer{ID: 8}}},
+		"several fields":             {Order{ID: 1}, []string{"order.email", "order.shippingAddress"}, true, Order{ID: 1, Email: told.Email, Shipping: told.Shipping}},
+		"something of another state": {Order{ID: 1}, []string{"order.email", "order.lineItems.nodes.taxLines"}, false, Order{ID: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.whole, c.answer.Complete(&told, c.withheld))
+			require.Equal(t, c.want, c.answer)
+		})
+	}
+}

@@ -34,6 +34,9 @@ type APIError struct {
 	// Partial says that the data came all the same, with null for fields that
 	// this token may not read.
 	Partial bool
+	// Withheld are those fields: GraphQL names, from the answer's top, such as
+	// order.customer. Positions in lists are left out.
+	Withheld []string
 
 	retryAfter time.Duration // as the Retry-After header asks; 0 without
 }
@@ -109,12 +112,23 @@ func graphQLError(domain string, faults []graphQLFault, hasData bool) *APIError 
 		}
 		// Data with holes for any other reason is no answer.
 		e.Partial = e.Partial && code == codeAccessDenied
+		if code == codeAccessDenied {
+			e.withhold(f.field())
+		}
 		if text := f.sentence(); len(said) < 5 && !slices.Contains(said, text) {
 			said = append(said, text)
 		}
 	}
 	e.Message = domain + ": " + strings.Join(said, "; ")
 	return e
+}
+
+func (e *APIError) withhold(fields ...string) {
+	for _, f := range fields {
+		if !slices.Contains(e.Withheld, f) {
+			e.Withheld = append(e.Withheld, f)
+		}
+	}
 }
 
 // sentence says what happened in an operator's words.

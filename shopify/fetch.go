@@ -58,7 +58,7 @@ type fetching struct {
 	began    time.Time
 	queries  int
 	version  string    // of the order, as the first page told
-	withheld *APIError // the first refusal of single fields
+	withheld *APIError // the first refusal of single fields, with those of all
 }
 
 // young is how long after its updatedAt an order may still change without showing
@@ -81,6 +81,7 @@ func (f *fetching) ask(ctx context.Context, doc document, vars map[string]any) (
 		if f.withheld == nil {
 			f.withheld = refusal
 		}
+		f.withheld.withhold(refusal.Withheld...)
 		err = nil
 	}
 	if err != nil {

@@ -145,6 +145,7 @@ func TestWithheldFieldsAreNamedAndTheRestIsUsed(t *testing.T) {
 	require.ErrorAs(t, err, &refusal)
 	require.True(t, refusal.Partial)
 	require.ErrorContains(t, err, "withholds order.customer, which needs `read_customers`")
+	require.Equal(t, []string{"order.customer"}, refusal.Withheld)
 	o, err := DecodeGraphQLOrder(body)
 	require.NoError(t, err)
 	require.Equal(t, int64(77), o.ID)

@@ -105,6 +105,15 @@ func (s *Store) FoundGaps(ctx context.Context, by string, faults ...Fault) (open
 }
 
 func (s *Store) foundFault(t *tx, f Fault, by string) (fresh bool, err error) {
+	if f.Refetch != nil {
+		why, err := inVain(t, f.Key())
+		if err != nil {
+			return false, err
+		}
+		if why != "" {
+			f.Detail += "; it could not be fetched so far: " + why
+		}
+	}
 	id, ignored, fresh, err := s.foundGap(t, f.Gap)
 	if err != nil || ignored || f.Refetch == nil && !f.Replay {
 		return fresh, err

@@ -13,6 +13,7 @@ import (
 type Letter struct {
 	ID      int64
 	Channel string
+	To      []string // the only ones of the channel's recipients who have not got it yet; none: all
 	Kind    string
 	Subject string
 	Text    string
@@ -62,16 +63,18 @@ func (s *Store) Told(ctx context.Context, letters []Letter, gaps []Gap) error {
 
 // Untold lists gaps that people should be told of: open since before first and
 // not told of, open and told of before again, or closed since they were told.
+// What they never heard of comes first, then what they heard of longest ago, so
+// that no reminder takes the place of news.
 func (s *Store) Untold(ctx context.Context, first, again time.Time, limit int) ([]Gap, error) {
 	return s.gaps(ctx, `SELECT `+gapColumns+fromGaps+` WHERE g.id IN (
 			SELECT id FROM gaps WHERE state IN ('open', 'healing') AND ((alerted_at = 0 AND first_seen <= $1) OR (alerted_at > 0 AND alerted_at <= $2))
 			UNION ALL SELECT id FROM gaps WHERE closed_at > 0 AND alerted_at > 0)
-		ORDER BY g.id LIMIT $3`, micros(first), micros(again), limit)
+		ORDER BY g.alerted_at, g.id LIMIT $3`, micros(first), micros(again), limit)
 }
 
 // DueLetters lists letters that are to be sent now by a channel, oldest first.
 func (s *Store) DueLetters(ctx context.Context, channel string, limit int) ([]Letter, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT id, channel, kind, subject, text, html, data, made_at, tries, error FROM letters
+	rows, err := s.readers.QueryContext(ctx, `SELECT id, channel, recipients, kind, subject, text, html, data, made_at, tries, error FROM letters
 		WHERE sent_at = 0 AND next_at <= $1 AND channel = $2 ORDER BY next_at LIMIT $3`, micros(s.now()), channel, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list letters: %w", err)
@@ -81,9 +84,14 @@ func (s *Store) DueLetters(ctx context.Context, channel string, limit int) ([]Le
 	for rows.Next() {
 		var l Letter
 		var made int64
-		var data string
-		if err := rows.Scan(&l.ID, &l.Channel, &l.Kind, &l.Subject, &l.Text, &l.HTML, &data, &made, &l.Tries, &l.Error); err != nil {
+		var to, data string
+		if err := rows.Scan(&l.ID, &l.Channel, &to, &l.Kind, &l.Subject, &l.Text, &l.HTML, &data, &made, &l.Tries, &l.Error); err != nil {
 			return nil, err
+		}
+		if to != "" {
+			if err := json.Unmarshal([]byte(to), &l.To); err != nil {
+				return nil, fmt.Errorf("read whom letter %d is left for: %w", l.ID, err)
+			}
 		}
 		l.MadeAt, l.Data = timeOf(made), json.RawMessage(data)
 		letters = append(letters, l)
@@ -115,11 +123,25 @@ func (s *Store) LetterSent(ctx context.Context, id int64) error {
 	})
 }
 
-// LetterFailed notes why a letter was not taken, and when to try again.
-func (s *Store) LetterFailed(ctx context.Context, id int64, next time.Time, why string) error {
+// LetterFailed notes why a letter was not taken, when to try again, and which of
+// the channel's recipients are left; none: all of them.
+func (s *Store) LetterFailed(ctx context.Context, id int64, left []string, next time.Time, why string) error {
+	to := ""
+	if len(left) > 0 {
+		list, err := json.Marshal(left)
+		if err != nil {
+			return err
+		}
+		to = string(list)
+	}
 	return s.writer.apply(ctx, 0, func(t *tx) error {
-		return t.exec(`UPDATE letters SET tries = tries + 1, next_at = $1, error = $2 WHERE id = $3`, micros(next), why, id)
+		return t.exec(`UPDATE letters SET tries = tries + 1, recipients = $1, next_at = $2, error = $3 WHERE id = $4`, to, micros(next), why, id)
 	})
+}
+
+// GiveUpLetter forgets a letter that no channel will take any more.
+func (s *Store) GiveUpLetter(ctx context.Context, id int64) error {
+	return s.writer.apply(ctx, 0, func(t *tx) error { return t.exec(`DELETE FROM letters WHERE id = $1`, id) })
 }
 
 // UnsentLetters counts the letters that a channel did not take so far, and tells

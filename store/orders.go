@@ -98,7 +98,8 @@ type Wanted struct {
 
 // ApplyIntake applies in. Orders that would go backwards are left alone,
 // whatever the caller thought: an older updated_at never overwrites a newer
-// one, and on a tie only a later fetch from Shopify does.
+// one, and on a tie only a later fetch from Shopify does, or the same with what
+// Shopify had withheld of it.
 func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 	return s.writer.apply(ctx, Refetches|Deliveries, func(t *tx) error {
 		for _, w := range in.Orders {
@@ -161,7 +162,8 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 			created_at = excluded.created_at, updated_at = excluded.updated_at, fetched_at = excluded.fetched_at,
 			cancelled_at = excluded.cancelled_at, redacted_at = excluded.redacted_at, event_id = excluded.event_id
 		WHERE excluded.updated_at > orders.updated_at
-			OR (excluded.updated_at = orders.updated_at AND excluded.fetched_at > orders.fetched_at)`,
+			OR (excluded.updated_at = orders.updated_at AND (excluded.fetched_at > orders.fetched_at
+				OR excluded.fetched_at = orders.fetched_at AND orders.fetched_at > 0))`,
 		w.Shop, w.ID, w.Name, w.Version, w.Hash, w.Currency, w.Total, flag(w.Test), w.CustomerID,
 		micros(w.CreatedAt), micros(w.UpdatedAt), micros(w.FetchedAt), micros(w.CancelledAt), micros(w.RedactedAt),
 		micros(now), w.EventID)
@@ -230,14 +232,30 @@ func decide(t *tx, d Decision) error {
 		micros(d.At), d.Shop, d.OrderID, d.EventID, d.Step, d.Outcome, d.Detail)
 }
 
+// stubborn is how many times Shopify was asked in vain for an order from which on
+// its next turn stays as it is, though polls and comparisons find it again and
+// again: something about that very order is in the way.
+const stubborn = 5
+
 // askAgain asks for an order by id, or counts another request for one that is
 // being asked for already.
 func askAgain(t *tx, r Refetch) error {
 	return t.exec(`INSERT INTO refetches (shop, order_id, reason, asked, asked_at, next_at, tries, error)
 		VALUES ($1, $2, $3, 1, $4, $5, 0, '')
 		ON CONFLICT (shop, order_id) DO UPDATE SET asked = asked + 1,
-			reason = CASE WHEN excluded.reason IN ('confirm', 'backfill') THEN reason ELSE excluded.reason END, next_at = min(next_at, excluded.next_at)`,
-		r.Shop, r.ID, r.Reason, micros(r.AskedAt), micros(r.NextAt))
+			reason = CASE WHEN excluded.reason IN ('confirm', 'backfill') THEN reason ELSE excluded.reason END,
+			next_at = CASE WHEN tries >= $6 AND excluded.reason IN ('poll', 'confirm', 'reconcile') THEN next_at ELSE min(next_at, excluded.next_at) END`,
+		r.Shop, r.ID, r.Reason, micros(r.AskedAt), micros(r.NextAt), stubborn)
+}
+
+// inVain is why Shopify's answers for an order could not be used so far; "": they
+// could, or the next one may well be.
+func inVain(t *tx, k OrderKey) (why string, err error) {
+	err = t.queryRow(`SELECT error FROM refetches WHERE shop = $1 AND order_id = $2 AND tries >= $3`, k.Shop, k.ID, stubborn).Scan(&why)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return why, err
 }
 
 // AskAgain asks for orders by id.

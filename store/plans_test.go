@@ -114,7 +114,8 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.Told(t.Context(), []Letter{{Channel: "mail"}}, []Gap{{ID: 2}}))
 	require.NoError(t, s.TellBlind(t.Context(), "acme", noon, []Letter{{Channel: "mail"}}))
 	require.NoError(t, s.LetterSent(t.Context(), 1))
-	require.NoError(t, s.LetterFailed(t.Context(), 1, noon, "no"))
+	require.NoError(t, s.LetterFailed(t.Context(), 1, []string{"ann@example.com"}, noon, "no"))
+	require.NoError(t, s.GiveUpLetter(t.Context(), 1))
 	closeGap(t, s, 2, "poll")
 	noted(t, s, missing(2))
 	run := Run{Shop: "acme", Kind: RunDeep}
@@ -122,7 +123,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.SaveRun(t.Context(), &run))
 	s.leases.renew()
 	require.NoError(t, s.StopRuns(t.Context(), true))
-	failed := Run{Shop: "acme", Kind: RunReconcile}
+	failed := Run{Shop: "acme", Kind: RunReconcile, By: "ann"}
 	require.NoError(t, s.BeginRun(t.Context(), &failed))
 	failed.State = RunFailed
 	require.NoError(t, s.SaveRun(t.Context(), &failed))
@@ -227,7 +228,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.DueLetters(ctx, "mail", 10))
 	note(s.WaitingChannels(ctx))
 	note(s.ToldBlind(ctx, "acme"))
-	_, _, err := s.FailedComparisons(ctx, "acme")
+	_, _, err := s.FailedComparisons(ctx, "acme", RunReconcile, "ann")
 	note(nil, err)
 	_, _, err = s.UnsentLetters(ctx)
 	note(nil, err)

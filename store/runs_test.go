@@ -124,27 +124,38 @@ func TestRunsAreListedNewestFirstByEachFilter(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotFound)
 }
 
-func TestTheComparisonsThatFailedSinceOneWasCompleteAreTold(t *testing.T) {
+func TestTheComparisonsThatFailedSinceOneOfTheirKindWasCompleteAreTold(t *testing.T) {
 	s := open(t)
-	ended := func(shop, kind, state, note string) Run {
+	endedBy := func(by, shop, kind, state string) Run {
 		t.Helper()
-		r := Run{Shop: shop, Kind: kind, From: noon, To: noon.Add(time.Hour)}
+		r := Run{Shop: shop, Kind: kind, By: by, From: noon, To: noon.Add(time.Hour)}
 		require.NoError(t, s.BeginRun(t.Context(), &r))
-		r.State, r.Note = state, note
+		r.State = state
 		require.NoError(t, s.SaveRun(t.Context(), &r))
 		return r
 	}
-	ended("acme", RunReconcile, RunFailed, "long ago")
-	ended("acme", RunDeep, RunDone, "")
-	ended("beta", RunReconcile, RunFailed, "another shop")
-	_, _, err := s.FailedComparisons(t.Context(), "acme")
-	require.ErrorIs(t, err, ErrNotFound)
-	first := ended("acme", RunReconcile, RunPartial, "first")
-	ended("acme", RunDay, RunDone, "")
-	ended("acme", RunDeep, RunFailed, "then")
-	last := ended("acme", RunReconcile, RunFailed, "last")
-	ended("acme", RunReconcile, RunStopped, "")
-	one, another, err := s.FailedComparisons(t.Context(), "acme")
-	require.NoError(t, err)
-	require.Equal(t, []int64{first.ID, last.ID}, []int64{one.ID, another.ID})
+	ended := func(shop, kind, state string) Run {
+		t.Helper()
+		return endedBy("schedule", shop, kind, state)
+	}
+	ended("acme", RunReconcile, RunFailed)
+	ended("acme", RunReconcile, RunDone)
+	ended("beta", RunReconcile, RunFailed)
+	endedBy("ann", "acme", RunReconcile, RunFailed)
+	for _, kind := range []string{RunReconcile, RunDeep} {
+		_, _, err := s.FailedComparisons(t.Context(), "acme", kind, "schedule")
+		require.ErrorIs(t, err, ErrNotFound)
+	}
+	first := ended("acme", RunReconcile, RunPartial)
+	ended("acme", RunDay, RunDone)
+	deep := ended("acme", RunDeep, RunFailed)
+	last := ended("acme", RunReconcile, RunFailed)
+	ended("acme", RunReconcile, RunStopped)
+	endedBy("ann", "acme", RunReconcile, RunDone)
+	endedBy("ann", "acme", RunReconcile, RunFailed)
+	for kind, want := range map[string][]int64{RunReconcile: {first.ID, last.ID}, RunDeep: {deep.ID, deep.ID}} {
+		one, another, err := s.FailedComparisons(t.Context(), "acme", kind, "schedule")
+		require.NoError(t, err)
+		require.Equal(t, want, []int64{one.ID, another.ID}, kind)
+	}
 }

@@ -17,6 +17,19 @@ const letterChecks = "checks"
 // people hear of it: while they do, nobody knows what is missing.
 const blindFor = 3 * time.Hour
 
+// comparisons are those that the clock asks for, the graver first: while it
+// fails, whether the other does is no news. What people ask for is not judged:
+// they see how it ends, and it may be over some minutes only.
+var comparisons = []struct {
+	kind  string
+	after time.Duration // for so long it may fail before people hear of it
+	of    string        // which part of a shop can't be compared
+	text  string
+}{
+	{store.RunReconcile, blindFor, "", "The regular comparison fails. Until this is mended, nobody knows whether orders are missing."},
+	{store.RunDeep, deepAgain + blindFor, "the last 60 days of ", "The comparison of the last 60 days fails, the regular one of recent orders does not. Until this is mended, nobody knows whether older orders are missing."},
+}
+
 // tellBlind tells people of shops whose comparisons keep failing, again while
 // they do, and once they work again.
 func (e *Engine) tellBlind(ctx context.Context) error {
@@ -31,25 +44,29 @@ func (e *Engine) tellBlind(ctx context.Context) error {
 }
 
 func (e *Engine) tellBlindShop(ctx context.Context, shop *Shop) error {
-	first, last, err := e.store.FailedComparisons(ctx, shop.Name)
-	failing := err == nil
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
 	told, err := e.store.ToldBlind(ctx, shop.Name)
 	if err != nil {
 		return err
 	}
 	now, remind := e.now(), e.cfg.Alerts.Remind
-	switch {
-	case !failing && !told.IsZero():
-		return e.alarm(ctx, shop.Name, time.Time{}, fmt.Sprintf("Gapless: %s is compared with %s again", shop.Name, shop.ERP),
-			"The comparisons of Shopify and the ERP are complete again. What was lost meanwhile is told as gaps.")
-	case failing && now.Sub(first.StartedAt) >= blindFor && (told.IsZero() || remind > 0 && now.Sub(told) >= remind):
-		return e.alarm(ctx, shop.Name, now, fmt.Sprintf("Gapless: %s can't be compared with %s since %s", shop.Name, shop.ERP, version(first.StartedAt)),
-			"Until this is mended, nobody knows whether orders are missing. Gapless goes on trying. Why the last comparison failed: "+last.Note)
+	for _, c := range comparisons {
+		first, last, err := e.store.FailedComparisons(ctx, shop.Name, c.kind, BySchedule)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		since := first.StartedAt
+		news := since.After(told) || remind > 0 && now.Sub(told) >= remind
+		if err != nil || now.Sub(since) < c.after || !news {
+			return err
+		}
+		return e.alarm(ctx, shop.Name, now, fmt.Sprintf("Gapless: %s%s can't be compared with %s since %s", c.of, shop.Name, shop.ERP, version(since)),
+			c.text+" Gapless goes on trying. Why it failed last: "+last.Note)
 	}
-	return nil
+	if told.IsZero() {
+		return nil
+	}
+	return e.alarm(ctx, shop.Name, time.Time{}, fmt.Sprintf("Gapless: %s is compared with %s again", shop.Name, shop.ERP),
+		"The comparisons of Shopify and the ERP are complete again. What was lost meanwhile is told as gaps.")
 }
 
 // alarm has people told of a shop, and keeps since when they know; the zero time:

@@ -84,8 +84,9 @@ func (e *Engine) gapsOf(ctx context.Context, r report.Report) ([]report.Gap, err
 
 func gapTold(g store.Gap) report.Gap {
 	told := report.Gap{
-		ID: g.ID, Kind: g.Kind, Order: g.OrderName, OrderID: g.OrderID, Cause: g.Cause, CauseText: g.Detail, State: g.State, FoundBy: g.FoundBy,
-		Since: g.Since, FirstSeen: g.FirstSeen, DetectedAfter: seconds(g.FirstSeen.Sub(g.Since)), HealedBy: g.HealedBy, ClosedAt: g.ClosedAt, Currency: g.Currency,
+		ID: g.ID, Kind: g.Kind, Shop: g.Shop, Order: g.OrderName, OrderID: g.OrderID, Subject: g.Subject, Cause: g.Cause, CauseText: g.Detail, State: g.State, FoundBy: g.FoundBy,
+		Since: g.Since, FirstSeen: g.FirstSeen, DetectedAfter: seconds(g.FirstSeen.Sub(g.Since)), HealedBy: g.HealedBy, ClosedAt: g.ClosedAt,
+		IgnoredBy: g.IgnoredBy, Reason: g.Reason, Currency: g.Currency,
 	}
 	if g.OrderID != 0 && told.Order == "" {
 		told.Order = fmt.Sprint(g.OrderID)

@@ -21,11 +21,13 @@ import (
 type postbox struct {
 	refuses error
 	got     []alert.Message
+	tried   []string // the ids of all that came, refused or not
 }
 
 func (p *postbox) Name() string { return "postbox" }
 
 func (p *postbox) Send(_ context.Context, m alert.Message) error {
+	p.tried = append(p.tried, m.ID)
 	if p.refuses != nil {
 		return p.refuses
 	}

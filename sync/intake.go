@@ -182,11 +182,31 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 		content = o.Content()
 		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
 	}
+	lacks, fields := withheld(ev)
+	whole := lacks == ""
+	if !whole && seen && !gone {
+		var err error
+		if whole, err = b.fill(ctx, o, fields, known); err != nil {
+			return err
+		}
+		content = o.Content()
+	}
 	grace := cmp.Or(b.engine.shops[ev.Shop].Poll.Grace, b.engine.cfg.Late)
 	if ev.Source == store.SourceWebhook && ev.ReceivedAt.Sub(o.UpdatedAt) > grace {
 		b.overdue = append(b.overdue, overdue{key, ev.Topic, o.UpdatedAt, ev.ReceivedAt})
 	}
 	late := ev.Source == store.SourceWebhook && !ev.TriggeredAt.IsZero() && ev.ReceivedAt.Sub(ev.TriggeredAt) > b.engine.cfg.Late
+	if seen && !gone && content.Hash != known.Hash {
+		more, err := b.supplied(ctx, ev, o, known)
+		if err != nil {
+			return err
+		}
+		if more != nil {
+			b.accept(ev, more, more.Content(), known.FetchedAt, false)
+			b.note(ev, key, "newer", "it tells what Shopify withheld of its answer")
+			return nil
+		}
+	}
 	switch {
 	case !seen || o.UpdatedAt.After(known.UpdatedAt):
 		outcome := "newer"
@@ -200,16 +220,16 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 			b.doubt(ev, key, outcome, "accepted, but it came late: Shopify is asked whether there is something newer still")
 			return nil
 		}
-		b.note(ev, key, outcome, withheld(ev))
-	case seen && o.UpdatedAt.Equal(known.UpdatedAt) && withheld(ev) != "":
-		b.note(ev, key, "incomplete", "Shopify withheld fields of this version; what is known of it stays")
-	case o.UpdatedAt.Before(known.UpdatedAt):
-		b.note(ev, key, "older", "a newer version is known already")
+		b.note(ev, key, outcome, lacks)
 	case content.Hash == known.Hash:
 		if fetchedAt.After(known.FetchedAt) {
 			b.accept(ev, o, content, fetchedAt, gone) // the same, but now Shopify itself has said so
 		}
 		b.note(ev, key, "same", "this version is known already")
+	case !whole && o.UpdatedAt.Equal(known.UpdatedAt):
+		b.note(ev, key, "incomplete", "Shopify withheld fields of this version; what is known of it stays")
+	case o.UpdatedAt.Before(known.UpdatedAt):
+		b.note(ev, key, "older", "a newer version is known already")
 	case fetchedAt.After(known.FetchedAt):
 		told, err := b.toldAfter(ctx, known, fetchedAt)
 		if err != nil {
@@ -220,7 +240,7 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 			return nil
 		}
 		b.accept(ev, o, content, fetchedAt, gone)
-		b.note(ev, key, "newer", cmp.Or(withheld(ev), "fetched later than what was known of the same second"))
+		b.note(ev, key, "newer", cmp.Or(lacks, "fetched later than what was known of the same second"))
 	default:
 		b.doubt(ev, key, "tie", "another content of the same second is known")
 	}

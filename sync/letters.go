@@ -83,6 +83,7 @@ func gapLetter(gaps []store.Gap) (store.Letter, error) {
 	}
 	var subject []string
 	var text strings.Builder
+	var all []report.Gap
 	for _, part := range []struct {
 		gaps  []store.Gap
 		words string
@@ -93,15 +94,14 @@ func gapLetter(gaps []store.Gap) (store.Letter, error) {
 		subject = append(subject, fmt.Sprintf("%d %s", len(part.gaps), part.words))
 		fmt.Fprintf(&text, "%s:\n", strings.ToUpper(part.words[:1])+part.words[1:])
 		for _, g := range part.gaps {
-			fmt.Fprintf(&text, "- %s\n", gapTold(g).Line(g.Shop))
+			told := gapTold(g)
+			told.News = part.words
+			all = append(all, told)
+			fmt.Fprintf(&text, "- %s\n", told.Line())
 		}
 		text.WriteString("\n")
 	}
-	told := make([]report.Gap, len(gaps))
-	for i, g := range gaps {
-		told[i] = gapTold(g)
-	}
-	data, err := json.Marshal(map[string]any{"gaps": told})
+	data, err := json.Marshal(map[string]any{"gaps": all})
 	return store.Letter{Kind: letterGaps, Subject: "Gapless, orders to look at: " + strings.Join(subject, ", "), Text: text.String(), Data: data}, err
 }
 
@@ -125,7 +125,7 @@ func (e *Engine) sendAll(ctx context.Context, channel string) time.Duration {
 }
 
 // sendLetters hands the letters that are due to their channel. One that is not
-// taken is tried again later and later, for as long as it takes.
+// taken, or not by all, is tried again later and later, for as long as it takes.
 func (e *Engine) sendLetters(ctx context.Context, channel string) error {
 	const atOnce = 20
 	letters, err := e.store.DueLetters(ctx, channel, atOnce)
@@ -143,26 +143,33 @@ func (e *Engine) sendLetters(ctx context.Context, channel string) error {
 
 func (e *Engine) sendLetter(ctx context.Context, l store.Letter) error {
 	channel := e.channel(l.Kind, l.Channel)
-	if channel == nil {
-		return e.store.LetterFailed(ctx, l.ID, e.now().Add(24*time.Hour), "no such channel is in the config any more")
+	if channel == nil { // the other channels and the pages tell the same
+		e.log.Warn("a letter is given up: its channel is not in the config any more", "channel", l.Channel, "kind", l.Kind)
+		return e.store.GiveUpLetter(ctx, l.ID)
 	}
-	err := channel.Send(ctx, alert.Message{ID: fmt.Sprintf("gapless-%d", l.ID), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data})
+	err := channel.Send(ctx, alert.Message{ID: letterID(l), Kind: l.Kind, Subject: l.Subject, Text: l.Text, HTML: l.HTML, Data: l.Data, To: l.To})
+	noted := context.WithoutCancel(ctx) // who has it is known after a restart, too
 	if err == nil {
-		return e.store.LetterSent(ctx, l.ID)
+		return e.store.LetterSent(noted, l.ID)
 	}
-	if ctx.Err() != nil {
+	refusal := &alert.Error{}
+	errors.As(err, &refusal)
+	switch {
+	case len(refusal.Left) > 0:
+		l.To = refusal.Left // the others have it
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	wait := e.backoff(l.Tries, time.Minute, time.Hour)
-	var refusal *alert.Error
-	if errors.As(err, &refusal) {
-		wait = max(wait, refusal.After)
-		if refusal.Permanent {
-			wait = time.Hour // until a person has mended it
-		}
+	wait := max(e.backoff(l.Tries, time.Minute, time.Hour), refusal.After)
+	if refusal.Permanent {
+		wait = time.Hour // until a person has mended it
 	}
-	return errors.Join(err, e.store.LetterFailed(ctx, l.ID, e.now().Add(wait), err.Error()))
+	return errors.Join(err, e.store.LetterFailed(noted, l.ID, l.To, e.now().Add(wait), err.Error()))
 }
+
+// letterID is the same whenever a letter is sent, and no other letter's: numbers
+// alone come again in another store, and after a backup was restored.
+func letterID(l store.Letter) string { return fmt.Sprintf("gapless-%d-%d", l.ID, l.MadeAt.UnixMicro()) }
 
 // channel is the channel that takes letters of a kind.
 func (e *Engine) channel(kind, name string) Channel {

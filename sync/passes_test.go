@@ -3,6 +3,7 @@ package ordersync
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -152,6 +153,27 @@ func TestWhatAPollIsStillToFindIsNoGap(t *testing.T) {
 	r := a.reconcile(true)
 	require.Empty(t, r.Faults)
 	require.EqualValues(t, 1, r.Balance.Pending.Orders)
+	require.Empty(t, a.gaps(k))
+	a.settle()
+	a.judge()
+}
+
+// While polls fail, nothing is polled up to now.
+func TestWhatFailedPollsAreStillToFindIsNoGap(t *testing.T) {
+	a := build(t, setup{})
+	a.reconfigure(func(c *Config) {
+		c.Shops[0].Webhooks, c.Shops[0].Poll.Active, c.Shops[0].Poll.Idle = false, 10*time.Second, 10*time.Minute
+	})
+	a.poll()
+	a.deliverWebhooksNot()
+	k := a.create()
+	a.pass(2 * time.Hour)
+	a.shop.Break(4, shopifytest.Outage{Status: http.StatusServiceUnavailable}) // the client itself tries four times
+	_, err := a.engine.Poll(t.Context(), "acme")
+	require.Error(t, err)
+	a.pass(time.Hour)
+	r := a.reconcile(true)
+	require.Empty(t, r.Faults)
 	require.Empty(t, a.gaps(k))
 	a.settle()
 	a.judge()

@@ -23,7 +23,7 @@ type PollResult struct {
 	To      time.Time `json:"to"`
 	Seen    int       `json:"seen"`    // orders Shopify says changed
 	Fetched int       `json:"fetched"` // of them, those that we did not know or knew older
-	Lost    int       `json:"lost"`    // of those, orders of which no webhook told in time: gaps
+	Lost    int       `json:"lost"`    // of those, orders of which no webhook told in time, and nobody knew: new gaps
 	// Young are changes whose webhook may still be on its way; they are looked
 	// for again.
 	Young  int       `json:"young"`
@@ -115,11 +115,12 @@ func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 			asks = append(asks, p.ask(keys[i], reasonConfirm))
 		}
 	}
-	p.Lost += len(lost)
 	p.Fetched += len(lost) + len(asks)
-	if _, err := p.store.FoundGaps(ctx, p.foundBy, lost...); err != nil {
+	opened, err := p.store.FoundGaps(ctx, p.foundBy, lost...)
+	if err != nil {
 		return err
 	}
+	p.Lost += opened
 	return p.store.AskAgain(ctx, asks...)
 }
 

@@ -115,7 +115,11 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	}
 	r.until, r.tolerance = decided.Add(-shop.Reconcile.Settle), shop.Reconcile.Tolerance
 	if !shop.Webhooks && shop.Poll.Active > 0 { // what the next poll is to find is on its way
-		r.until = earlier(r.until, state.PolledAt.Add(-shop.PollOverlap))
+		polled := state.PolledAt
+		if state.PollError != "" {
+			polled = state.PollCursor // as far as the last one came that did not fail
+		}
+		r.until = earlier(r.until, polled.Add(-shop.PollOverlap))
 	}
 	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
 	// Who looks at an old day does not claim its orders.

@@ -2,7 +2,6 @@ package ordersync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -82,24 +81,4 @@ func (e *Engine) Refetch(ctx context.Context, r store.Refetch) error {
 		Shop: r.Shop, Source: store.SourceRefetch, Topic: topic, Headers: headers,
 		TriggeredAt: asked, ReceivedAt: e.now(), Body: body,
 	}, r)
-}
-
-// headerWithheld tells, on an event of our own, what Shopify left out of an answer.
-const headerWithheld = "Gapless-Withheld"
-
-func noteWithheld(e *shopify.APIError) string {
-	text, err := json.Marshal(map[string]string{headerWithheld: e.Message})
-	if err != nil { // a map of strings: it can't
-		return "{}"
-	}
-	return string(text)
-}
-
-// withheld is what Shopify left out of the answer in ev, or "".
-func withheld(ev store.Event) string {
-	var headers map[string]string
-	if ev.Source != store.SourceRefetch || json.Unmarshal([]byte(ev.Headers), &headers) != nil {
-		return ""
-	}
-	return headers[headerWithheld]
 }

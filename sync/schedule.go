@@ -136,11 +136,13 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: BySchedule}, nil
 }
 
+// deepAgain is after how long a deep pass that did not end well is tried again.
+const deepAgain = 6 * time.Hour
+
 // deepDue says whether it is time for the deep pass: a day after the last one
 // that ended well. One that did not leaves the hourly ones their turn before it is
 // tried again.
 func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
-	const again = 6 * time.Hour
 	done, err := e.store.LastRun(ctx, shop, store.RunDeep)
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil
@@ -149,7 +151,7 @@ func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
 		return false, err
 	}
 	tried, err := e.store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunDeep, Limit: 1})
-	return err == nil && (len(tried) == 0 || e.now().Sub(tried[0].StartedAt) >= again), err
+	return err == nil && (len(tried) == 0 || e.now().Sub(tried[0].StartedAt) >= deepAgain), err
 }
 
 // subscriber looks after a shop's webhook subscriptions: at the start, and every

@@ -67,8 +67,8 @@ var plants = []plant{
 	},
 	{
 		"the cursor is stored before what was seen", "sync/poll.go",
-		"\tp.Lost += len(lost)\n",
-		"\tp.Lost += len(lost)\n\tif err := p.store.Polled(ctx, p.shop.Name, p.From.Add(p.shop.PollOverlap), p.Newest, \"\"); err != nil {\n\t\treturn err\n\t}\n",
+		"\tp.Fetched += len(lost) + len(asks)\n",
+		"\tp.Fetched += len(lost) + len(asks)\n\tif err := p.store.Polled(ctx, p.shop.Name, p.From.Add(p.shop.PollOverlap), p.Newest, \"\"); err != nil {\n\t\treturn err\n\t}\n",
 		"a crash in between loses what the poll found",
 	},
 	{

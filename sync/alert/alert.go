@@ -18,6 +18,9 @@ type Message struct {
 	Text    string
 	HTML    string // a whole document for mail; empty: text alone
 	Data    any    // for programs: what it is about, as encoding/json writes it
+	// To are the only ones of the channel's recipients whom it is for, as Error.Left
+	// names them; empty: all. Only mail has recipients.
+	To []string
 }
 
 // Channel carries messages to people. Implementations are safe for concurrent
@@ -25,7 +28,8 @@ type Message struct {
 //
 // What a channel promises:
 //
-//   - Send returns nil only if the other side has taken the message.
+//   - Send returns nil only if the other side has taken the message for everybody
+//     whom it is for, or if none of these is a recipient any more.
 //   - Every error is an *Error, fit for logs: its reason names what to mend and
 //     holds no secret and no personal data.
 //   - Send ends when the context does, and by itself after two minutes at most.
@@ -47,6 +51,10 @@ type Error struct {
 	// After is how long the other side asks to be left alone; 0 where it did
 	// not say. At most a day.
 	After time.Duration
+	// Left are the recipients who have not taken it where the others have: it is to
+	// be sent again to these alone. Empty: nobody has taken it. They are people's
+	// addresses, and stand in no text of the error.
+	Left []string
 
 	cause error // the context's, where it ended the call
 }

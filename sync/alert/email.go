@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,12 +41,21 @@ type SMTP struct {
 // Email sends mail to a fixed list of people.
 type Email struct {
 	server SMTP
-	to     []string
+	to     []recipient
 	now    func() time.Time
 	dial   func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 var _ Channel = (*Email)(nil)
+
+// recipient is one of the people who get mail.
+type recipient struct {
+	who   *mail.Address
+	place int // in the config, from 1: errors name it instead of the address
+}
+
+// path is the bare address, as SMTP takes it.
+func (r recipient) path() string { return (&mail.Address{Address: r.who.Address}).String() }
 
 // NewEmail checks the settings and readies the channel; nothing is sent yet. to
 // are the recipients, at least one. now is the clock for the Date header.
@@ -62,12 +72,15 @@ func NewEmail(server SMTP, to []string, now func() time.Time) (*Email, error) {
 	if len(to) == 0 {
 		return nil, errors.New("nobody is to get mail; name recipients in email")
 	}
+	recipients := make([]recipient, len(to))
 	for i, address := range to {
-		if _, err := mail.ParseAddress(address); err != nil {
+		who, err := mail.ParseAddress(address)
+		if err != nil {
 			return nil, fmt.Errorf("recipient %d of %d is no mail address; write it as in ops@example.com", i+1, len(to))
 		}
+		recipients[i] = recipient{who, i + 1}
 	}
-	return &Email{server: server, to: to, now: now, dial: (&net.Dialer{}).DialContext}, nil
+	return &Email{server: server, to: recipients, now: now, dial: (&net.Dialer{}).DialContext}, nil
 }
 
 func (s SMTP) check() error {
@@ -106,14 +119,18 @@ func (e *Email) Check(ctx context.Context) error {
 	return nil
 }
 
-// Send sends one mail to all recipients. One whose address the server refuses
-// doesn't keep it from the others; the error then tells of it.
+// Send sends one mail to all recipients whom it is for. One whose address the
+// server refuses doesn't keep it from the others; the error then tells who is left.
 func (e *Email) Send(ctx context.Context, m Message) error {
 	ctx, end := context.WithTimeout(ctx, mailTimeout)
 	defer end()
-	letter, err := e.compose(m)
+	to := e.meant(m.To)
+	if len(to) == 0 {
+		return nil // the config has none of them any more
+	}
+	letter, err := e.compose(m, to)
 	if err != nil {
-		return e.permanent("the mail can't be written; check smtp.from and email")
+		return e.permanent("the mail can't be written; check smtp.from")
 	}
 	s, err := e.open(ctx)
 	if err != nil {
@@ -123,24 +140,31 @@ func (e *Email) Send(ctx context.Context, m Message) error {
 	return s.send(letter)
 }
 
+// meant are the recipients whom a message is for: only these, or all.
+func (e *Email) meant(only []string) []recipient {
+	if len(only) == 0 {
+		return e.to
+	}
+	return slices.DeleteFunc(slices.Clone(e.to), func(r recipient) bool { return !slices.Contains(only, r.who.Address) })
+}
+
 // letter is a mail ready to go.
 type letter struct {
 	from    string
-	to      []string
+	to      []recipient
 	content []byte
 }
 
-func (e *Email) compose(m Message) (letter, error) {
+func (e *Email) compose(m Message, to []recipient) (letter, error) {
 	at := e.now()
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
-	if err := errors.Join(msg.From(e.server.From), msg.To(e.to...)); err != nil {
+	if err := msg.From(e.server.From); err != nil {
 		return letter{}, err
+	}
+	for _, r := range to {
+		msg.AddToMailAddress(r.who)
 	}
 	from, err := msg.GetSender(false)
-	if err != nil {
-		return letter{}, err
-	}
-	to, err := msg.GetRecipients()
 	if err != nil {
 		return letter{}, err
 	}

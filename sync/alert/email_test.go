@@ -273,13 +273,44 @@ func TestOneRefusedRecipientKeepsMailFromNobodyElse(t *testing.T) {
 	err := e.Send(t.Context(), note)
 	require.True(t, failure(t, err).Permanent)
 	require.ErrorContains(t, err, "refuses recipient 2 of 3")
+	require.Equal(t, []string{"nobody@example.com"}, failure(t, err).Left)
 	require.Equal(t, []string{"ops@example.com", "boss@example.com"}, m.all()[0].to)
 
 	m.refuse["boss@example.com"] = busy
 	err = e.Send(t.Context(), note)
 	require.False(t, failure(t, err).Permanent)
+	require.Equal(t, []string{"nobody@example.com", "boss@example.com"}, failure(t, err).Left)
 	require.ErrorContains(t, err, "recipient 2 of 3")
 	require.ErrorContains(t, err, "recipient 3 of 3")
+
+	m.refuse["ops@example.com"] = busy
+	require.Empty(t, failure(t, e.Send(t.Context(), note)).Left, "nobody has it")
+	m.refuse, m.onData = map[string]error{"boss@example.com": busy}, busy
+	require.Empty(t, failure(t, e.Send(t.Context(), note)).Left, "nobody has it")
+}
+
+func TestMailForThoseWhoAreLeftGoesToNobodyElse(t *testing.T) {
+	m := startMail(t, plainOnly)
+	e := m.email(t, SMTP{}, "ops@example.com", "Boss <boss@example.com>", "ann@example.com")
+	left := note
+	left.To = []string{"ann@example.com", "gone@example.com"}
+	require.NoError(t, e.Send(t.Context(), left))
+	require.Equal(t, []string{"ann@example.com"}, m.all()[0].to)
+	require.NotContains(t, m.all()[0].content, "boss@example.com")
+
+	m.refuse["boss@example.com"] = unknown
+	left.To = []string{"boss@example.com"}
+	err := e.Send(t.Context(), left)
+	require.Empty(t, failure(t, err).Left)
+	require.ErrorContains(t, err, "refuses recipient 2 of 3", "as the config counts them")
+}
+
+func TestMailForPeopleWhoAreNotInTheConfigAnyMoreIsDone(t *testing.T) {
+	e, err := NewEmail(SMTP{Host: "127.0.0.1", Port: 1, From: "gapless@example.com"}, []string{"ops@example.com"}, clock)
+	require.NoError(t, err)
+	left := note
+	left.To = []string{"gone@example.com"}
+	require.NoError(t, e.Send(t.Context(), left), "there is no server, and none is asked")
 }
 
 // Silence at any point is ended by the context, and what came before stays true.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -81,15 +82,23 @@ func TestSlack(t *testing.T) {
 	require.Equal(t, map[string]string{"text": "*Order &lt;!channel&gt; &amp; more*\nsee &lt;https://example.net|here&gt; &amp; there"}, sent)
 }
 
-func TestSlackIsSentNoMoreThanItShows(t *testing.T) {
+func TestSlackIsSentNoMoreThanItShowsAndToldHowMuchThatLeavesOut(t *testing.T) {
 	address, posts := receiver(t, ok)
 	message := note
-	message.Text = strings.Repeat("é", 100_000)
+	line := strings.Repeat("é", 98) + "&\n" // 104 characters, the way that it is sent
+	message.Text = "New:\n" + strings.Repeat(line, 1000) + "\n"
 	require.NoError(t, channels(t, address)["slack"].Send(t.Context(), message))
 	var sent map[string]string
 	require.NoError(t, json.Unmarshal((*posts)[0].body, &sent))
-	require.Equal(t, longestSlack+1, utf8.RuneCountInString(sent["text"]))
-	require.True(t, strings.HasSuffix(sent["text"], "é…"))
+	require.LessOrEqual(t, utf8.RuneCountInString(sent["text"]), longestSlack+100)
+	shown, end, cut := strings.Cut(sent["text"], "…")
+	require.True(t, cut)
+	require.True(t, strings.HasSuffix(shown, "&amp;\n"), "no line is cut in the middle")
+	require.Equal(t, fmt.Sprintf("\n%d more lines are not shown here; the Gaps page has them all.", 1000-strings.Count(shown, "&amp;\n")), end)
+
+	message.Text = strings.Repeat(line, 280)
+	require.NoError(t, channels(t, address)["slack"].Send(t.Context(), message))
+	require.NotContains(t, string((*posts)[1].body), "not shown")
 }
 
 func TestWebhook(t *testing.T) {

@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -32,10 +33,10 @@ func NewSlack(address string, client *http.Client, now func() time.Time) (*Slack
 // mrkdwn escapes what Slack reads as a link or as a mention of people.
 var mrkdwn = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// Send posts the subject in bold, and the text.
+// Send posts the subject in bold, and of the text as many lines as Slack shows.
 func (s *Slack) Send(ctx context.Context, m Message) error {
 	text := "*" + mrkdwn.Replace(oneLine(m.Subject)) + "*\n" + mrkdwn.Replace(m.Text)
-	body, err := json.Marshal(map[string]string{"text": clip(text, longestSlack)})
+	body, err := json.Marshal(map[string]string{"text": shown(text)})
 	if err != nil {
 		return &Error{Channel: s.channel, Reason: "the message can't be written as JSON", Permanent: true}
 	}
@@ -47,6 +48,18 @@ var slackWord = regexp.MustCompile(`^[a-z_]{1,40}$`)
 // slackCode is Slack's word for what is wrong, such as no_service.
 func slackCode(answer []byte) string {
 	return slackWord.FindString(strings.TrimSpace(string(answer)))
+}
+
+// shown is what Slack shows of a text, in whole lines. Only a list of gaps gets
+// longer; its end then says how many lines there are beyond.
+func shown(text string) string {
+	fits := clip(text, longestSlack)
+	if fits == text {
+		return text
+	}
+	fits = fits[:strings.LastIndexByte(fits, '\n')+1]
+	hidden := len(strings.FieldsFunc(text[len(fits):], func(r rune) bool { return r == '\n' }))
+	return fits + fmt.Sprintf("…\n%d more lines are not shown here; the Gaps page has them all.", hidden)
 }
 
 // clip cuts a text after so many characters.

@@ -132,26 +132,32 @@ func (s SMTP) auth(offered []string) smtp.Auth {
 	return nil
 }
 
-// send hands the letter over to those recipients whom the server takes.
+// send hands the letter over to those recipients whom the server takes. The error
+// tells who is left.
 func (s *session) send(l letter) error {
 	if err := s.client.Mail(l.from); err != nil {
 		return s.failed("refuses the sender", "check smtp.from", err)
 	}
 	var refused []*Error
-	for i, to := range l.to {
-		if err := s.client.Rcpt(to); err != nil {
-			refused = append(refused, s.failed(fmt.Sprintf("refuses recipient %d of %d", i+1, len(l.to)), "check the address", err))
+	var left []string
+	for _, r := range l.to {
+		if err := s.client.Rcpt(r.path()); err != nil {
+			refused = append(refused, s.failed(fmt.Sprintf("refuses recipient %d of %d", r.place, len(s.e.to)), "check the address", err))
+			left = append(left, r.who.Address)
 		}
 	}
-	if len(refused) < len(l.to) {
-		if err := s.hand(l.content); err != nil {
-			return s.failed("does not take the mail", "see its log", err)
-		}
+	if len(left) == len(l.to) {
+		return together(refused)
 	}
-	if len(refused) == 0 {
+	if err := s.hand(l.content); err != nil {
+		return s.failed("does not take the mail", "see its log", err)
+	}
+	if len(left) == 0 {
 		return nil
 	}
-	return together(refused)
+	err := together(refused)
+	err.Left = left
+	return err
 }
 
 func (s *session) hand(content []byte) error {

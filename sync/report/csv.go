@@ -26,10 +26,12 @@ import (
 //
 // An item with several currencies has a row for each; count stands in the first
 // alone, so that both columns can be summed. Times are the shop's own, as
-// spreadsheets read them; json has the exact instants. detail is in plain words.
+// spreadsheets read them; json has the exact instants. detail is in plain words;
+// subject, ignored_by and reason are a gap's.
 var columns = []string{
 	"shop", "day", "timezone", "section", "item", "order", "order_id", "count", "currency", "amount",
 	"cause", "state", "since", "found", "found_by", "healed", "healed_by", "detail",
+	"subject", "ignored_by", "reason",
 }
 
 // row is one line; the zero value of a cell leaves it empty.
@@ -44,6 +46,9 @@ type row struct {
 	healed           time.Time
 	healedBy         string
 	detail           string
+	subject          string
+	ignoredBy        string
+	reason           string
 }
 
 func (r Report) writeCSV(w io.Writer) error {
@@ -108,6 +113,7 @@ func (g Gap) row() row {
 	r := row{
 		section: "gap", item: g.Kind, order: g.Order, cause: g.Cause, state: g.State,
 		since: g.Since, found: g.FirstSeen, foundBy: g.FoundBy, healed: g.ClosedAt, healedBy: g.HealedBy, detail: g.CauseText,
+		subject: g.Subject, ignoredBy: g.IgnoredBy, reason: g.Reason,
 	}
 	if g.OrderID != 0 {
 		r.orderID, r.count = whole(g.OrderID), "1"
@@ -145,6 +151,7 @@ func (r Report) cells(o row) []string {
 	cells := []string{
 		r.Shop, r.Day, zone.String(), o.section, o.item, o.order, o.orderID, o.count, o.currency, o.amount,
 		o.cause, o.state, at(o.since), at(o.found), o.foundBy, at(o.healed), o.healedBy, o.detail,
+		o.subject, o.ignoredBy, o.reason,
 	}
 	for i := range cells {
 		cells[i] = cell(cells[i])

@@ -41,7 +41,7 @@ func balancedDay() Report {
 	r.ByRule = []Excluded{{"test orders", tally(3, "EUR", "30")}, {"gift cards", tally(1, "EUR", "10")}}
 	r.Gaps = []Gap{
 		{
-			ID: 71, Kind: "missing", Order: "#1042", OrderID: 5501042, Cause: "webhook_never_came", CauseText: "the webhook never came", State: "closed",
+			ID: 71, Kind: "missing", Shop: "acme", Order: "#1042", OrderID: 5501042, Cause: "webhook_never_came", CauseText: "the webhook never came", State: "closed",
 			FoundBy: "poll", Since: clock22(14, 2), FirstSeen: clock22(14, 10), DetectedAfter: 480,
 			HealedBy: "poll", ClosedAt: clock22(14, 12), HealAfter: 95, Total: d("59.2"), Currency: "EUR",
 		},
@@ -60,27 +60,27 @@ func gapsDay() Report {
 	}
 	r.Gaps = []Gap{
 		{
-			ID: 81, Kind: "missing", Order: "#2001", OrderID: 5502001, Cause: "erp_lost", CauseText: "it was in the ERP and is no longer there", State: "open",
+			ID: 81, Kind: "missing", Shop: "acme", Order: "#2001", OrderID: 5502001, Cause: "erp_lost", CauseText: "it was in the ERP and is no longer there", State: "open",
 			FoundBy: "day", Since: clock22(9, 0), FirstSeen: clock22(31, 0), DetectedAfter: 79200, Total: d("98.40"), Currency: "EUR",
 		},
 		{
-			ID: 82, Kind: "missing", Order: "#2002", OrderID: 5502002, Cause: "webhook_refused", CauseText: "our own server turned its webhook away", State: "healing",
+			ID: 82, Kind: "missing", Shop: "acme", Order: "#2002", OrderID: 5502002, Cause: "webhook_refused", CauseText: "our own server turned its webhook away", State: "healing",
 			FoundBy: "reconcile", Since: clock22(10, 0), FirstSeen: clock22(11, 0), DetectedAfter: 3600, Total: d("20"), Currency: "EUR",
 		},
 		{
-			ID: 83, Kind: "mismatch", Order: "#2003", OrderID: 5502003, Cause: "erp_edited", CauseText: "the document was changed in the ERP: 2,000 JPY less", State: "open",
+			ID: 83, Kind: "mismatch", Shop: "acme", Order: "#2003", OrderID: 5502003, Cause: "erp_edited", CauseText: "the document was changed in the ERP: 2,000 JPY less", State: "open",
 			FoundBy: "reconcile", FirstSeen: clock22(12, 30), Total: d("12000"), Currency: "JPY",
 		},
 		{
-			ID: 84, Kind: "doubled", Order: "#2004", OrderID: 5502004, Cause: "unknown", CauseText: "the ERP holds two documents for this order, SO-17 and SO-18", State: "open",
+			ID: 84, Kind: "doubled", Shop: "acme", Order: "#2004", OrderID: 5502004, Cause: "unknown", CauseText: "the ERP holds two documents for this order, SO-17 and SO-18", State: "open",
 			FoundBy: "deep", FirstSeen: clock22(12, 31), Total: d("40"), Currency: "EUR",
 		},
 		{
-			ID: 85, Kind: "parked", Order: "#2005", OrderID: 5502005, Cause: "order_refused", CauseText: "the ERP knows no product MUG-7; create it there, then replay the order", State: "ignored",
-			FoundBy: "reconcile", FirstSeen: clock22(13, 0), ClosedAt: clock22(13, 30), HealAfter: 1800, Total: d("20"), Currency: "EUR",
+			ID: 85, Kind: "parked", Shop: "acme", Order: "#2005", OrderID: 5502005, Cause: "order_refused", CauseText: "the ERP knows no product MUG-7; create it there, then replay the order", State: "ignored",
+			FoundBy: "reconcile", FirstSeen: clock22(13, 0), IgnoredBy: "ann", Reason: "settled in cash, see the till", Total: d("20"), Currency: "EUR",
 		},
 		{
-			ID: 86, Kind: "subscription", Cause: "unknown", CauseText: "the subscription for orders/updated was gone", State: "closed",
+			ID: 86, Kind: "subscription", Shop: "acme", Subject: "orders/updated", Cause: "unknown", CauseText: "the subscription for orders/updated was gone", State: "closed",
 			FoundBy: "poll", FirstSeen: clock22(8, 0), HealedBy: "operator", ClosedAt: clock22(8, 20), HealAfter: 1200,
 		},
 	}

@@ -39,6 +39,7 @@ func hostileDay(name string) Report {
 	r := gapsDay()
 	r.Gaps[0].Order, r.Gaps[0].CauseText, r.Gaps[0].Cause = name, name, name
 	r.Gaps[1].Kind, r.Gaps[1].State, r.Gaps[1].FoundBy, r.Gaps[1].Currency = name, name, name, name
+	r.Gaps[4].Shop, r.Gaps[4].Subject, r.Gaps[4].IgnoredBy, r.Gaps[4].Reason = name, name, name, name
 	r.Gaps[5].HealedBy = name
 	r.Shop, r.Day, r.Timezone = name, name, name
 	r.ByRule = []Excluded{{name, tally(1, name, "1")}}

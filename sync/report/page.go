@@ -168,8 +168,10 @@ func (r Report) ended(g Gap) string {
 		return "It is being put right."
 	case !g.settled():
 		return "Still open."
+	case g.State == "ignored" && g.IgnoredBy == "": // as reports were made once
+		return "Ignored."
 	case g.State == "ignored":
-		return strings.TrimSuffix("Ignored "+r.closed(g), " ") + "."
+		return sentence("Ignored by " + plain(g.IgnoredBy, mostName) + ": " + g.Reason)
 	}
 	return "Settled " + r.closed(g) + by(g.HealedBy) + "."
 }

@@ -48,8 +48,10 @@ type Excluded struct {
 type Gap struct {
 	ID        int64  `json:"id"`
 	Kind      string `json:"kind"` // missing, stale, mismatch, doubled, stuck, parked, orphan, subscription, silence
+	Shop      string `json:"shop"`
 	Order     string `json:"name"` // the order's name, like #1001
 	OrderID   int64  `json:"order_id"`
+	Subject   string `json:"subject"`    // what else it is about, a webhook topic; empty: nothing else
 	Cause     string `json:"cause"`      // webhook_never_came, erp_failed, ...
 	CauseText string `json:"cause_text"` // the same in plain words
 	State     string `json:"state"`      // open, healing, closed, ignored
@@ -61,6 +63,12 @@ type Gap struct {
 	HealedBy      string    `json:"healed_by"`
 	ClosedAt      time.Time `json:"closed_at,omitzero"`
 	HealAfter     int64     `json:"heal_after_s"` // seconds from FirstSeen to ClosedAt; 0 while open
+	IgnoredBy     string    `json:"ignored_by"`   // who leaves it as it is; empty: nobody does
+	Reason        string    `json:"reason"`       // why
+
+	// News says in a letter why people hear of it: "new", "still open", "closed".
+	// It is left out of reports.
+	News string `json:"news,omitempty"`
 
 	Total    decimal.Decimal `json:"total"`    // what the order is worth in Shopify
 	Currency string          `json:"currency"` // empty: no money is at stake

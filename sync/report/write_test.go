@@ -82,6 +82,19 @@ func TestJSONOfNothingHasEmptyListsAndNoTimesThatNeverWere(t *testing.T) {
 	require.NotContains(t, got, "frozen_at")
 }
 
+func TestWhoIgnoresAGapAndWhyIsTold(t *testing.T) {
+	r := gapsDay()
+	for _, format := range []string{FormatText, FormatHTML} {
+		require.Contains(t, written(t, r, format), "Ignored by ann: settled in cash, see the till.", format)
+	}
+	row := rowsOf(t, written(t, r, FormatCSV), "gap")[4]
+	require.Equal(t, []string{"", "ann", "settled in cash, see the till"}, row[len(row)-3:])
+	require.Contains(t, written(t, r, FormatJSON), `"reason": "settled in cash, see the till"`)
+
+	r.Gaps[4].IgnoredBy, r.Gaps[4].Reason = "", "" // frozen before that was told
+	require.Contains(t, written(t, r, FormatText), "Ignored.\n")
+}
+
 func TestADayThatWentVeryWrongIsShownInPart(t *testing.T) {
 	r := gapsDay()
 	for range mostGaps {
