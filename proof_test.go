@@ -110,9 +110,15 @@ func TestTheReportOfADayInEveryFormat(t *testing.T) {
 	w.gapless("report") // yesterday, which had no orders
 	r.stop()
 
-	for _, wrong := range [][]string{{"--day", "2031-01-01"}, {"--day", "x"}, {"--shop", "nobody"}, {"--format", "pdf"}, {"--day", today, "--email"}} {
-		code, _, stderr := w.try(append([]string{"report"}, wrong...)...)
-		require.NotZero(t, code, wrong)
+	for _, wrong := range []struct {
+		code int
+		args []string
+	}{
+		{exitFailed, []string{"--day", "2031-01-01"}}, {exitUsage, []string{"--day", "x"}}, {exitUsage, []string{"--shop", "nobody"}},
+		{exitUsage, []string{"--format", "pdf"}}, {exitUsage, []string{"--day", today, "--email"}},
+	} {
+		code, _, stderr := w.try(append([]string{"report"}, wrong.args...)...)
+		require.Equal(t, wrong.code, code, wrong.args)
 		require.NotEmpty(t, stderr)
 	}
 }
