@@ -41,7 +41,7 @@ const (
 
 // StartBackfill notes that a shop's orders placed in [from, to) are to be brought
 // in. The process that serves carries it out. One that is under way already is
-// ErrRunning.
+// ErrRunning, and its ID is that of the run returned.
 func (e *Engine) StartBackfill(ctx context.Context, shop string, from, to time.Time, by string) (store.Run, error) {
 	if e.shops[shop] == nil {
 		return store.Run{}, fmt.Errorf("there is no shop named %q in the config", shop)
@@ -50,7 +50,8 @@ func (e *Engine) StartBackfill(ctx context.Context, shop string, from, to time.T
 		return store.Run{}, fmt.Errorf("the window from %s to %s is empty", version(from), version(to))
 	}
 	run := store.Run{Shop: shop, Kind: store.RunBackfill, By: by, From: from, To: to, Heal: true}
-	return run, e.store.BeginRun(ctx, &run)
+	err := e.store.BeginRun(ctx, &run)
+	return run, err
 }
 
 // backfillDue carries a shop's backfills on, oldest first, and says when to look again.
