@@ -17,11 +17,12 @@ type backfillCommand struct {
 	From   string `help:"Orders placed from this day on, in the shop's time." placeholder:"2026-01-31"`
 	To     string `help:"Orders placed before this day; default: up to now." placeholder:"2026-11-22"`
 	DryRun bool   `help:"Say how many orders it would bring in, and bring in none."`
-	Cancel bool   `help:"End the backfill that is under way; the orders it brought in stay."`
+	Cancel bool   `help:"End the backfill that is being carried out; the orders it brought in stay."`
 }
 
 // Run asks for a backfill, which the running appliance carries out, and shows
-// how far it is. Asking again for one that is under way shows that one.
+// how far it is. Asking again for one that is under way shows that one, without
+// --to however much later.
 func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) error {
 	if (cmd.From == "") != cmd.Cancel {
 		return usageError{errors.New("say from which day on: --from 2026-01-31, or --cancel to end the backfill that is under way")}
@@ -54,34 +55,36 @@ func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) err
 		return nil
 	}
 	run, err := a.Engine.StartBackfill(ctx, shops[0], from, to, byCommand)
-	if errors.Is(err, store.ErrRunning) {
-		run, err = a.underWay(ctx, shops[0])
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrRunning) {
 		return err
 	}
 	return watch(ctx, p.Stdout, a.Store, run.ID)
 }
 
+// cancelBackfill ends the backfill that is carried out now; others that wait for
+// it go on.
 func (a *Appliance) cancelBackfill(ctx context.Context, w io.Writer, shop string) error {
-	run, err := a.underWay(ctx, shop)
+	run, err := a.Store.FirstRunning(ctx, shop, store.RunBackfill)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("no backfill of %s is under way; see `gapless runs`", shop)
+	}
 	if err != nil {
 		return err
 	}
 	if err := a.Engine.CancelBackfill(ctx, run, byCommand); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "The backfill of %s is cancelled; the %d orders it has read so far stay.\n", shop, run.Done)
+	fmt.Fprintf(w, "The backfill of %s from %s to %s is cancelled; the %d orders it has read so far stay.\n",
+		shop, run.From.Format(time.RFC3339), run.To.Format(time.RFC3339), run.Done)
 	return nil
 }
 
-// window is the days asked for, as the shop's calendar has them. Up to now is up
-// to this day's start of the minute, so that asking again soon asks for the same.
+// window is the days asked for, as the shop's calendar has them.
 func (cmd backfillCommand) window(ctx context.Context, a *Appliance, shop string) (from, to time.Time, err error) {
 	if from, err = a.midnight(ctx, shop, cmd.From); err != nil {
 		return from, to, err
 	}
-	to = time.Now().UTC().Truncate(time.Minute)
+	to = time.Now().UTC()
 	if cmd.To != "" {
 		if to, err = a.midnight(ctx, shop, cmd.To); err != nil {
 			return from, to, err
@@ -91,18 +94,6 @@ func (cmd backfillCommand) window(ctx context.Context, a *Appliance, shop string
 		return from, to, usageError{errors.New("the backfill would end before it begins; --from must be earlier than --to, and not in the future")}
 	}
 	return from, to, nil
-}
-
-// underWay is the backfill of a shop that is being carried out.
-func (a *Appliance) underWay(ctx context.Context, shop string) (store.Run, error) {
-	runs, err := a.Store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunBackfill, State: store.RunRunning, Limit: 1})
-	if err == nil && len(runs) == 0 {
-		err = fmt.Errorf("no backfill of %s is under way; see `gapless runs`", shop)
-	}
-	if err != nil {
-		return store.Run{}, err
-	}
-	return runs[0], nil
 }
 
 // watch shows how far a run is until it ends, or nobody carries it out any more.

@@ -205,6 +205,8 @@ func TestErrorsAreOnePlainSentence(t *testing.T) {
 		{2, "--order", []string{"replay"}},
 		{1, "#9", []string{"replay", "--order", "#9"}},
 		{2, `"yesterday" is not a day; write it like 2026-11-22`, []string{"replay", "--state", "parked", "--from", "yesterday"}},
+		{2, "acne", []string{"replay", "--state", "parked", "--shop", "acne"}},
+		{2, "acne", []string{"replay", "--order", "#9", "--shop", "acne"}},
 		{2, "acne", []string{"poll", "--shop", "acne"}},
 		{1, "ops", []string{"token", "add", "ops"}},
 		{1, "dev", []string{"token", "remove", "dev"}},
@@ -363,6 +365,39 @@ func TestPollFindsWhatNoWebhookTold(t *testing.T) {
 	want := w.expected()
 	w.eventually(func() error { return w.compare(want) })
 	require.Empty(t, w.shop.Subscriptions())
+}
+
+func TestAPollThatFailsKeepsNoOtherShopFromBeingPolled(t *testing.T) {
+	w := newWorld(t, setup{})
+	w.serve().stop()
+	w.addShop("beta").Create()
+	w.shop.Break(1000, shopifytest.Outage{Status: http.StatusForbidden})
+	code, stdout, stderr := w.try("poll")
+	require.Equal(t, exitFailed, code)
+	require.Contains(t, oneSentence(t, stderr), "poll acme: ")
+	require.Regexp(t, `^beta: 1 orders changed `, stdout)
+}
+
+// addShop puts another shop into the config, which is open until the test ends.
+func (w *world) addShop(name string) *shopifytest.Shop {
+	w.Helper()
+	shop := shopifytest.New(shopifytest.Options{ID: 2, Domain: name + ".myshopify.com"})
+	w.Cleanup(shop.Close)
+	server := httptest.NewServer(shop)
+	w.Cleanup(server.Close)
+	text, err := os.ReadFile(w.config)
+	require.NoError(w, err)
+	text = fmt.Appendf(text, `
+[[shops]]
+name = %[1]q
+domain = "%[1]s.myshopify.com"
+access_token = "pretend-token"
+webhook_secrets = ["pretend-secret"]
+erp = "books"
+api_url = %[2]q
+`, name, server.URL)
+	require.NoError(w, os.WriteFile(w.config, text, 0o600))
+	return shop
 }
 
 // polledOnce says that the first poll, which the start makes, is not yet over.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gapless/store"
@@ -23,12 +25,13 @@ func (cmd pollCommand) Run(ctx context.Context, p *Program, c *commands) error {
 	if err != nil {
 		return err
 	}
-	fetched := 0
+	fetched, failed := 0, []string{}
 	for _, shop := range shops {
 		began := time.Now()
 		r, err := a.Engine.Poll(ctx, shop)
-		if err != nil {
-			return err
+		if err != nil { // the other shops are polled all the same
+			failed = append(failed, err.Error())
+			continue
 		}
 		fmt.Fprintf(p.Stdout, "%s: %d orders changed between %s and %s; %d are fetched\n", shop, r.Seen, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), r.Fetched)
 		fetched += r.Fetched
@@ -42,8 +45,13 @@ func (cmd pollCommand) Run(ctx context.Context, p *Program, c *commands) error {
 		}
 		tellGaps(p.Stdout, gaps)
 	}
-	if fetched == 0 {
-		return nil
+	if fetched > 0 {
+		if err := a.sayWhoCarriesOn(ctx, p.Stdout); err != nil {
+			return err
+		}
 	}
-	return a.sayWhoCarriesOn(ctx, p.Stdout)
+	if len(failed) > 0 {
+		return errors.New(strings.Join(failed, "; "))
+	}
+	return nil
 }

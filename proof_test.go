@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gapless/shopify/shopifytest"
+	"gapless/store"
 	"gapless/ui"
 )
 
@@ -75,6 +78,60 @@ func TestABackfillBringsInWhatWasPlacedBeforeGaplessBegan(t *testing.T) {
 	require.Contains(t, stderr, "no backfill of acme is under way")
 }
 
+// notedBackfill is a backfill from a day on, in UTC, that somebody asked for some
+// time ago and that has brought in so many orders.
+func (w *world) notedBackfill(day string, ago time.Duration, done int64) {
+	w.Helper()
+	from, err := time.Parse(time.DateOnly, day)
+	require.NoError(w, err)
+	then := func() time.Time { return time.Now().UTC().Add(-ago) }
+	s, err := store.Open(w.Context(), store.Options{Path: filepath.Join(w.dir, "gapless.db"), Guest: true, Now: then})
+	require.NoError(w, err)
+	defer func() { require.NoError(w, s.Close()) }()
+	run := store.Run{Shop: shopName, Kind: store.RunBackfill, By: byCommand, From: from, To: then()}
+	require.NoError(w, s.BeginRun(w.Context(), &run))
+	run.Done = done
+	require.NoError(w, s.SaveRun(w.Context(), &run))
+}
+
+// running are the ids of the backfills under way, oldest first.
+func (w *world) running() (all []string) {
+	for line := range strings.Lines(w.gapless("runs", "--kind", "backfill")) {
+		if fields := strings.Fields(line); fields[3] == "running" {
+			all = append(all, fields[0])
+		}
+	}
+	slices.Reverse(all)
+	return all
+}
+
+func TestABackfillAskedForAgainIsShownAndNotBegunTwice(t *testing.T) {
+	w := newWorld(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
+	w.serve().stop() // nobody carries backfills out
+	w.notedBackfill("2016-01-01", 3*time.Hour, 42)
+	w.notedBackfill("2016-06-01", time.Hour, 0)
+	noted := w.running()
+	require.Len(t, noted, 2)
+	code, stdout, _ := w.try("backfill", "--from", "2016-01-01")
+	require.Equal(t, exitFailed, code, "nobody carries it out")
+	require.Contains(t, stdout, "42 orders")
+	require.Equal(t, noted, w.running())
+	w.try("backfill", "--from", "2016-01-01", "--to", "2016-02-01")
+	require.Len(t, w.running(), 3, "other days")
+}
+
+func TestCancelEndsTheBackfillThatIsCarriedOut(t *testing.T) {
+	w := newWorld(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
+	w.serve().stop()
+	w.notedBackfill("2016-01-01", 3*time.Hour, 42)
+	w.notedBackfill("2016-06-01", time.Hour, 0)
+	noted := w.running()
+	told := w.gapless("backfill", "--cancel")
+	require.Contains(t, told, "from 2016-01-01T00:00:00Z")
+	require.Contains(t, told, "the 42 orders it has read so far stay")
+	require.Equal(t, noted[1:], w.running())
+}
+
 // unknown is how many orders a backfill of the last days would bring in, as the API
 // tells.
 func (w *world) unknown(token string) int {
@@ -110,9 +167,15 @@ func TestTheReportOfADayInEveryFormat(t *testing.T) {
 	w.gapless("report") // yesterday, which had no orders
 	r.stop()
 
-	for _, wrong := range [][]string{{"--day", "2031-01-01"}, {"--day", "x"}, {"--shop", "nobody"}, {"--format", "pdf"}, {"--day", today, "--email"}} {
-		code, _, stderr := w.try(append([]string{"report"}, wrong...)...)
-		require.NotZero(t, code, wrong)
+	for _, wrong := range []struct {
+		code int
+		args []string
+	}{
+		{exitFailed, []string{"--day", "2031-01-01"}}, {exitUsage, []string{"--day", "x"}}, {exitUsage, []string{"--shop", "nobody"}},
+		{exitUsage, []string{"--format", "pdf"}}, {exitUsage, []string{"--day", today, "--email"}},
+	} {
+		code, _, stderr := w.try(append([]string{"report"}, wrong.args...)...)
+		require.Equal(t, wrong.code, code, wrong.args)
 		require.NotEmpty(t, stderr)
 	}
 }

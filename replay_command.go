@@ -40,7 +40,11 @@ func (cmd replayCommand) Run(ctx context.Context, p *Program, c *commands) error
 		return err
 	}
 	defer a.Close()
-	keys, err := cmd.find(ctx, a)
+	shops, err := a.shopsNamed(cmd.Shop)
+	if err != nil {
+		return err
+	}
+	keys, err := cmd.find(ctx, a, shops)
 	if err != nil {
 		return err
 	}
@@ -80,9 +84,6 @@ func (cmd replayCommand) findGaps(ctx context.Context, a *Appliance) ([]int64, e
 	if cmd.Gaps == "" {
 		return cmd.Gap, nil
 	}
-	if _, err := a.shopsNamed(cmd.Shop); err != nil {
-		return nil, err
-	}
 	filter := store.GapFilter{Shop: cmd.Shop, Kind: cmd.Gaps, State: store.Live}
 	if cmd.Gaps == "all" {
 		filter.Kind = ""
@@ -96,8 +97,9 @@ func (cmd replayCommand) findGaps(ctx context.Context, a *Appliance) ([]int64, e
 	return slices.Compact(ids), err
 }
 
-func (cmd replayCommand) find(ctx context.Context, a *Appliance) ([]store.OrderKey, error) {
-	seen, err := cmd.days(ctx, a)
+// find returns the orders that are asked for.
+func (cmd replayCommand) find(ctx context.Context, a *Appliance, shops []string) ([]store.OrderKey, error) {
+	seen, err := cmd.days(ctx, a, shops)
 	if err != nil {
 		return nil, err
 	}
@@ -122,13 +124,9 @@ func (cmd replayCommand) find(ctx context.Context, a *Appliance) ([]store.OrderK
 
 // days says of an order whether it was first seen in the days asked for, by the
 // calendar of its shop.
-func (cmd replayCommand) days(ctx context.Context, a *Appliance) (func(store.OrderView) bool, error) {
+func (cmd replayCommand) days(ctx context.Context, a *Appliance, shops []string) (func(store.OrderView) bool, error) {
 	if cmd.From == "" && cmd.To == "" {
 		return func(store.OrderView) bool { return true }, nil
-	}
-	shops, err := a.shopsNamed(cmd.Shop)
-	if err != nil {
-		return nil, err
 	}
 	from, to := map[string]time.Time{}, map[string]time.Time{}
 	for _, shop := range shops {
@@ -139,9 +137,11 @@ func (cmd replayCommand) days(ctx context.Context, a *Appliance) (func(store.Ord
 			if border.day == "" {
 				continue
 			}
-			if border.of[shop], err = a.midnight(ctx, shop, border.day); err != nil {
+			at, err := a.midnight(ctx, shop, border.day)
+			if err != nil {
 				return nil, err
 			}
+			border.of[shop] = at
 		}
 	}
 	return func(v store.OrderView) bool {

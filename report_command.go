@@ -29,11 +29,9 @@ func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error
 	}
 	unbalanced, unchecked := 0, []string{}
 	for i, shop := range shops {
-		day := cmd.Day
-		if day == "" {
-			if day, err = a.Engine.Yesterday(ctx, shop); err != nil {
-				return err
-			}
+		day, err := cmd.day(ctx, a, shop)
+		if err != nil {
+			return err
 		}
 		r, err := a.Engine.Report(ctx, shop, day, false, byCommand)
 		if err != nil {
@@ -70,6 +68,15 @@ func (cmd reportCommand) Run(ctx context.Context, p *Program, c *commands) error
 		return gapsFound{fmt.Errorf("%d of %d reports do not balance", unbalanced, len(shops))}
 	}
 	return nil
+}
+
+// day is the one asked for, or yesterday by the shop's calendar.
+func (cmd reportCommand) day(ctx context.Context, a *Appliance, shop string) (string, error) {
+	if cmd.Day == "" {
+		return a.Engine.Yesterday(ctx, shop)
+	}
+	_, err := a.midnight(ctx, shop, cmd.Day)
+	return cmd.Day, err
 }
 
 // shopsNamed are the shop named, or all.

@@ -242,6 +242,7 @@ func readEverything(t *testing.T, s *Store) {
 		}
 	}
 	found(s.LastRun(ctx, "acme", RunDeep))
+	found(s.FirstRunning(ctx, "acme", RunDeep))
 	found(s.LastOver(ctx, "acme", RunDeep, noon))
 	found(s.LastCompared(ctx, "acme"))
 	found(s.FindUser(ctx, "ann"))

@@ -52,26 +52,35 @@ var ErrRunning = errors.New("the same run is under way already")
 var ErrEnded = errors.New("the run was ended meanwhile")
 
 // sameWindow is by how much the windows of runs may differ that somebody asked
-// for twice: each ends when it was asked for.
-const sameWindow = time.Minute
+// for twice: each ends when it was asked for. upToNow is by how much earlier than
+// that a window may end, and still count as going up to now.
+const (
+	sameWindow = time.Minute
+	upToNow    = 2 * time.Minute
+)
 
 // BeginRun notes that a run begins and sets its ID. While the same one is under
-// way, it is ErrRunning. The run counts as under way until SaveRun notes its end,
-// as long as this process lives; a backfill, whoever carries it out.
+// way, it is ErrRunning, and the ID is that one's. Backfills from the same moment on
+// are the same if both go up to when they were asked for, however long the first has
+// been at it: Gapless hears of what is placed meanwhile. The run counts as under way
+// until SaveRun notes its end, as long as this process lives; a backfill, whoever
+// carries it out.
 func (s *Store) BeginRun(ctx context.Context, r *Run) error {
 	r.State, r.StartedAt = RunRunning, s.now()
 	err := s.writer.apply(ctx, Runs, func(t *tx) error {
 		if err := stopRuns(t, r.StartedAt, false); err != nil {
 			return err
 		}
-		busy, err := t.exists(`SELECT 1 FROM runs WHERE shop = $1 AND kind = $2 AND state = 'running'
-				AND (from_at = $3 AND to_at = $4 OR by = $5 AND abs(from_at - $3) < $6 AND abs(to_at - $4) < $6)`,
-			r.Shop, r.Kind, micros(r.From), micros(r.To), r.By, sameWindow.Microseconds())
-		if err != nil {
-			return err
-		}
-		if busy {
+		err := t.queryRow(`SELECT id FROM runs WHERE shop = $1 AND kind = $2 AND state = 'running'
+				AND (from_at = $3 AND to_at = $4 OR by = $5 AND abs(from_at - $3) < $6 AND abs(to_at - $4) < $6
+					OR kind = 'backfill' AND from_at = $3 AND started_at - to_at < $7 AND $8 - $4 < $7)
+				ORDER BY id LIMIT 1`,
+			r.Shop, r.Kind, micros(r.From), micros(r.To), r.By, sameWindow.Microseconds(), upToNow.Microseconds(), micros(r.StartedAt)).Scan(&r.ID)
+		if err == nil {
 			return ErrRunning
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
 		}
 		r.ID, err = t.insert(`INSERT INTO runs (shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note, lease_until, beside)
 			VALUES ($1, $2, 'running', $3, $4, $5, $6, $7, 0, $8, $9, 0, $10, '', $11, $12)`,
@@ -170,6 +179,18 @@ func (s *Store) LastRun(ctx context.Context, shop, kind string) (Run, error) {
 		ORDER BY id DESC LIMIT 1`, shop, kind).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("%s of %s: %w", kind, shop, ErrNotFound)
+	}
+	return r, err
+}
+
+// FirstRunning returns the run of a kind that began first of those under way, or
+// ErrNotFound. Of a shop's backfills it is the one that is carried out now; the
+// others wait for it.
+func (s *Store) FirstRunning(ctx context.Context, shop, kind string) (Run, error) {
+	r, err := scanRun(s.readers.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE shop = $1 AND kind = $2 AND state = 'running'
+		ORDER BY id LIMIT 1`, shop, kind).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, fmt.Errorf("%s of %s that is under way: %w", kind, shop, ErrNotFound)
 	}
 	return r, err
 }

@@ -159,3 +159,52 @@ func TestTheComparisonsThatFailedSinceOneOfTheirKindWasCompleteAreTold(t *testin
 		require.Equal(t, want, []int64{one.ID, another.ID}, kind)
 	}
 }
+
+// Who asks for all orders from a day on need not remember when he asked for it first.
+func TestABackfillUpToNowIsTheSameHoweverMuchLaterItIsAskedForAgain(t *testing.T) {
+	clock := &clock{noon.Add(59 * time.Second)}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	first := Run{Shop: "acme", Kind: RunBackfill, By: "ann", From: noon.AddDate(0, -1, 0), To: noon}
+	require.NoError(t, s.BeginRun(t.Context(), &first))
+	clock.at = noon.Add(3 * time.Hour)
+	asked := func(change func(*Run)) Run {
+		r := Run{Shop: "acme", Kind: RunBackfill, By: "ann", From: first.From, To: clock.at}
+		change(&r)
+		return r
+	}
+	for name, r := range map[string]Run{
+		"asked for again": asked(func(*Run) {}), "by another": asked(func(r *Run) { r.By = "bob" }), "up to tomorrow": asked(func(r *Run) { r.To = noon.AddDate(0, 0, 1) }),
+	} {
+		require.ErrorIs(t, s.BeginRun(t.Context(), &r), ErrRunning, name)
+		require.Equal(t, first.ID, r.ID, name)
+	}
+	for name, r := range map[string]Run{
+		"from another day": asked(func(r *Run) { r.From = r.From.AddDate(0, 0, 1) }), "up to a day": asked(func(r *Run) { r.To = noon.AddDate(0, 0, -1) }),
+		"of another shop": asked(func(r *Run) { r.Shop = "beta" }), "no backfill": asked(func(r *Run) { r.Kind = RunReconcile }),
+	} {
+		require.NoError(t, s.BeginRun(t.Context(), &r), name)
+	}
+	first.State = RunDone
+	require.NoError(t, s.SaveRun(t.Context(), &first))
+	again := asked(func(*Run) {})
+	require.NoError(t, s.BeginRun(t.Context(), &again), "the one up to a day ends before now")
+}
+
+func TestTheRunUnderWayThatBeganFirstIsFound(t *testing.T) {
+	s := open(t)
+	_, err := s.FirstRunning(t.Context(), "acme", RunBackfill)
+	require.ErrorIs(t, err, ErrNotFound)
+	var runs []Run
+	for _, c := range []struct{ shop, kind, state string }{
+		{"beta", RunBackfill, RunRunning}, {"acme", RunDeep, RunRunning}, {"acme", RunBackfill, RunStopped}, {"acme", RunBackfill, RunRunning}, {"acme", RunBackfill, RunRunning},
+	} {
+		r := Run{Shop: c.shop, Kind: c.kind, From: noon.AddDate(0, 0, -len(runs)-1), To: noon}
+		require.NoError(t, s.BeginRun(t.Context(), &r))
+		r.State = c.state
+		require.NoError(t, s.SaveRun(t.Context(), &r))
+		runs = append(runs, r)
+	}
+	found, err := s.FirstRunning(t.Context(), "acme", RunBackfill)
+	require.NoError(t, err)
+	require.Equal(t, runs[3].ID, found.ID)
+}

@@ -15,8 +15,8 @@ import (
 // it is done: a process that is killed goes on with it at its next start.
 //
 //	asked for ──► Shopify reads the window into a file ──► read, order by order ──► done
-//	                    │ fails, or can't
-//	                    ▼
+//	                    │ fails, or can't                    │ can't be used
+//	                    ▼                                    ▼
 //	              listed in light pages; what is not known is fetched by id ──► done
 //
 // Orders that are known at this version already are passed over. The others
@@ -26,7 +26,7 @@ import (
 // backfillPlace is where a backfill goes on.
 type backfillPlace struct {
 	Operation string `json:"operation"` // Shopify's; empty: none was started
-	Tries     int    `json:"tries"`     // operations that ended badly
+	Tries     int    `json:"tries"`     // operations, and readings of their files, that ended badly
 	Read      int    `json:"read"`      // orders of its file that are done with
 	Known     int64  `json:"known"`     // of those, known at this version already
 }
@@ -34,14 +34,14 @@ type backfillPlace struct {
 const (
 	backfillBatch = 100 // orders that are looked at together
 	backfillAhead = 500 // events and fetches that wait already: then a backfill waits too
-	backfillTries = 3   // bulk operations, before orders are listed instead
+	backfillTries = 3   // bulk operations and readings of their files, before orders are listed instead
 	reasonBack    = "backfill"
 	topicBulk     = "gapless/bulk"
 )
 
 // StartBackfill notes that a shop's orders placed in [from, to) are to be brought
 // in. The process that serves carries it out. One that is under way already is
-// ErrRunning.
+// ErrRunning, and its ID is that of the run returned.
 func (e *Engine) StartBackfill(ctx context.Context, shop string, from, to time.Time, by string) (store.Run, error) {
 	if e.shops[shop] == nil {
 		return store.Run{}, fmt.Errorf("there is no shop named %q in the config", shop)
@@ -50,31 +50,62 @@ func (e *Engine) StartBackfill(ctx context.Context, shop string, from, to time.T
 		return store.Run{}, fmt.Errorf("the window from %s to %s is empty", version(from), version(to))
 	}
 	run := store.Run{Shop: shop, Kind: store.RunBackfill, By: by, From: from, To: to, Heal: true}
-	return run, e.store.BeginRun(ctx, &run)
+	err := e.store.BeginRun(ctx, &run)
+	return run, err
 }
 
-// backfillDue carries a shop's backfills on, oldest first, and says when to look again.
-func (e *Engine) backfillDue(ctx context.Context, shop *Shop) time.Duration {
-	runs, err := e.store.Runs(ctx, store.RunFilter{Shop: shop.Name, Kind: store.RunBackfill, State: store.RunRunning, Limit: 100})
-	if err != nil || len(runs) == 0 {
-		e.logged("look for backfills", err)
+// backfiller carries a shop's backfills on, one after the other, oldest first. Its
+// own notes of how far one is wake it at once, as every change of a run does: so it
+// keeps in mind when Shopify is to be asked next.
+type backfiller struct {
+	*Engine
+	shop *Shop
+	run  int64         // the backfill that it is at
+	next time.Time     // when that one goes on
+	wait time.Duration // after its last failure; 0: it did not fail
+}
+
+// step carries the oldest backfill on if it is time to, and says how long it is
+// until then; 0: there is none.
+func (f *backfiller) step(ctx context.Context) time.Duration {
+	run, err := f.store.FirstRunning(ctx, f.shop.Name, store.RunBackfill)
+	switch {
+	case errors.Is(err, store.ErrNotFound) || ctx.Err() != nil:
+		return 0
+	case err != nil:
+		f.logged("look for backfills", err)
 		return time.Second
+	case run.ID != f.run: // the one before is done, or somebody cancelled it
+		f.run, f.next, f.wait = run.ID, time.Time{}, 0
 	}
-	b := &backfill{Engine: e, shop: shop, run: runs[len(runs)-1]}
-	if err := json.Unmarshal(b.run.Data, &b.place); err != nil {
+	if wait := f.next.Sub(f.now()); wait > 0 {
+		return wait
+	}
+	wait := f.carryOn(ctx, run)
+	f.next = f.now().Add(wait)
+	return max(wait, time.Millisecond)
+}
+
+// carryOn takes a backfill as far as it gets now, and says for how long to let it
+// be. One that fails is left for longer each time.
+func (f *backfiller) carryOn(ctx context.Context, run store.Run) time.Duration {
+	const first, longest = 30 * time.Second, 10 * time.Minute
+	b := &backfill{Engine: f.Engine, shop: f.shop, run: run}
+	if err := json.Unmarshal(run.Data, &b.place); err != nil {
 		b.place = backfillPlace{} // from the start: what is known is passed over
 	}
 	wait, err := b.step(ctx)
-	if errors.Is(err, store.ErrEnded) { // somebody cancelled it
-		return time.Second
+	if err == nil || ctx.Err() != nil || errors.Is(err, store.ErrEnded) { // ended: somebody cancelled it
+		f.wait = 0
+		return wait
 	}
-	if err != nil && ctx.Err() == nil {
-		e.log.Warn("a backfill could not go on; it is tried again", "shop", shop.Name, "run", b.run.ID, "err", err)
-		b.run.Note = err.Error()
-		e.logged("note how far a backfill is", b.save(ctx))
-		return 30 * time.Second
+	f.wait = min(max(2*f.wait, first), longest)
+	f.log.Warn("a backfill could not go on; it is tried again", "shop", f.shop.Name, "run", run.ID, "in", f.wait, "err", err)
+	b.run.Note = err.Error()
+	if err := b.save(ctx); !errors.Is(err, store.ErrEnded) {
+		f.logged("note how far a backfill is", err)
 	}
-	return wait
+	return f.wait
 }
 
 // backfill is one such run being carried on.
@@ -89,26 +120,30 @@ func (b *backfill) window() shopify.Window {
 	return shopify.Window{By: shopify.ByCreated, From: b.run.From, To: b.run.To}
 }
 
-// step takes the backfill as far as it gets now.
+// step takes the backfill as far as it gets now, and says for how long Shopify is
+// to be left alone.
 func (b *backfill) step(ctx context.Context) (time.Duration, error) {
+	const busy, look = time.Minute, 5 * time.Second
 	if b.place.Tries >= backfillTries {
-		return time.Millisecond, b.list(ctx)
+		return 0, b.list(ctx)
 	}
 	operation, err := b.operation(ctx)
 	switch {
 	case errors.Is(err, shopify.ErrBulkBusy):
-		return time.Minute, nil
+		b.run.Note = "it waits until another bulk operation of this app ends; Shopify runs no more at once"
+		return busy, b.save(ctx)
 	case errors.Is(err, shopify.ErrBulkGone):
-		return time.Millisecond, b.again(ctx, "its file is no longer kept")
+		return 0, b.again(ctx, "its file is no longer kept")
 	case err != nil:
 		return 0, err
 	case !operation.Done():
-		return b.await(ctx, operation)
+		b.run.Note = fmt.Sprintf("Shopify has read %d orders so far", operation.Orders)
+		return look, b.save(ctx)
 	case operation.Status != shopify.BulkCompleted:
-		return time.Millisecond, b.again(ctx, fmt.Sprintf("Shopify ended it as %s %s", operation.Status, operation.ErrorCode))
+		return 0, b.again(ctx, fmt.Sprintf("Shopify ended it as %s %s", operation.Status, operation.ErrorCode))
 	}
 	b.run.Total = operation.Orders
-	return time.Millisecond, b.read(ctx, operation)
+	return 0, b.read(ctx, operation)
 }
 
 // operation is the bulk operation of this backfill; one is started where there is none.
@@ -120,7 +155,6 @@ func (b *backfill) operation(ctx context.Context) (shopify.BulkOperation, error)
 	var refusal *shopify.APIError
 	if errors.As(err, &refusal) && !refusal.Temporary() { // this app, or its token, may not
 		b.place.Tries = backfillTries
-		return operation, errors.Join(b.save(ctx), err)
 	}
 	if err != nil {
 		return operation, err
@@ -129,30 +163,27 @@ func (b *backfill) operation(ctx context.Context) (shopify.BulkOperation, error)
 	return operation, b.save(ctx)
 }
 
-// await notes how far Shopify is.
-func (b *backfill) await(ctx context.Context, o shopify.BulkOperation) (time.Duration, error) {
-	const look = 5 * time.Second
-	b.run.Note = fmt.Sprintf("Shopify has read %d orders so far", o.Orders)
-	return look, b.save(ctx)
-}
-
 // again gives the operation up, and has another one started.
 func (b *backfill) again(ctx context.Context, why string) error {
-	b.place.Operation, b.place.Tries, b.place.Read = "", b.place.Tries+1, 0
+	b.place = backfillPlace{Tries: b.place.Tries + 1}
+	b.run.Done = 0
 	b.run.Note = "the bulk operation did not help, " + why
 	return b.save(ctx)
 }
 
-// read takes in the operation's file, from where it was left.
+// read takes in the operation's file, from where it was left. A file that can't be
+// read, or holds what can't be used, counts as a try that ended badly.
 func (b *backfill) read(ctx context.Context, o shopify.BulkOperation) error {
 	var batch []shopify.BulkOrder
+	var unkept error // why the last batch could not be kept, which is not the file's fault
 	flush := func() error {
-		if err := b.take(ctx, o.CreatedAt, batch); err != nil {
-			return err
+		if unkept = b.take(ctx, o.CreatedAt, batch); unkept != nil {
+			return unkept
 		}
 		b.place.Read += len(batch)
 		b.run.Done, batch = int64(b.place.Read), batch[:0]
-		return b.save(ctx)
+		unkept = b.save(ctx)
+		return unkept
 	}
 	err := b.shop.Client.ReadBulk(ctx, o, b.place.Read, func(order shopify.BulkOrder) error {
 		if batch = append(batch, order); len(batch) < backfillBatch {
@@ -160,10 +191,13 @@ func (b *backfill) read(ctx context.Context, o shopify.BulkOperation) error {
 		}
 		return flush()
 	})
-	if errors.Is(err, shopify.ErrBulkGone) {
+	switch {
+	case errors.Is(err, shopify.ErrBulkGone):
 		return b.again(ctx, "its file is no longer kept")
-	}
-	if err != nil {
+	case err != nil && unkept == nil:
+		b.place.Tries++
+		return err
+	case err != nil:
 		return err
 	}
 	if err := flush(); err != nil {
@@ -190,11 +224,12 @@ func (b *backfill) take(ctx context.Context, asked time.Time, orders []shopify.B
 		return err
 	}
 	var asks []store.Refetch
+	passed := int64(0)
 	for i, o := range orders {
 		have, seen := known[keys[i]]
 		switch {
 		case seen && !o.UpdatedAt.After(have.UpdatedAt):
-			b.place.Known++
+			passed++
 		case o.Body == nil:
 			asks = append(asks, b.ask(keys[i]))
 		default:
@@ -206,7 +241,11 @@ func (b *backfill) take(ctx context.Context, asked time.Time, orders []shopify.B
 			}
 		}
 	}
-	return b.store.AskAgain(ctx, asks...)
+	if err := b.store.AskAgain(ctx, asks...); err != nil {
+		return err
+	}
+	b.place.Known += passed
+	return nil
 }
 
 func (b *backfill) ask(k store.OrderKey) store.Refetch {
@@ -237,7 +276,7 @@ func (b *backfill) room(ctx context.Context) error {
 // list goes without a bulk operation: light pages, and each order that is not
 // known by its id.
 func (b *backfill) list(ctx context.Context) error {
-	b.run.Done = 0
+	b.run.Done, b.place.Known = 0, 0
 	err := b.shop.Client.Orders(ctx, b.window(), shopify.Backfill, func(page []shopify.OrderHead) error {
 		orders := make([]shopify.BulkOrder, len(page))
 		for i, h := range page {

@@ -40,11 +40,18 @@ func (a *appliance) backfill() store.Run {
 	return run
 }
 
+// backfiller is what carries the first shop's backfills on, as a process that has
+// just begun has it.
+func (a *appliance) backfiller() *backfiller {
+	return &backfiller{Engine: a.engine, shop: a.engine.shops["acme"]}
+}
+
 // carryOn takes the backfill's steps until it is done.
 func (a *appliance) carryOn(run store.Run) store.Run {
 	a.Helper()
+	backfiller := a.backfiller()
 	for range 200 {
-		wait := a.engine.backfillDue(a.Context(), a.engine.shops["acme"])
+		wait := backfiller.step(a.Context())
 		a.intake()
 		for a.refetch() > 0 {
 		}
@@ -105,8 +112,8 @@ func TestABackfillClaimsNothingButItsWindow(t *testing.T) {
 func TestABackfillThatIsCancelledEndsHereAndInShopify(t *testing.T) {
 	a := past(t, 20, shopifytest.Options{BulkTime: time.Hour})
 	run := a.backfill()
-	shop := a.engine.shops["acme"]
-	a.engine.backfillDue(t.Context(), shop)
+	shop, backfiller := a.engine.shops["acme"], a.backfiller()
+	backfiller.step(t.Context())
 	begun := a.runOf(run.ID)
 	require.NoError(t, a.engine.CancelBackfill(t.Context(), begun, "ann"))
 	var place backfillPlace
@@ -115,7 +122,7 @@ func TestABackfillThatIsCancelledEndsHereAndInShopify(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, []shopify.BulkStatus{shopify.BulkCanceling, shopify.BulkCanceled}, operation.Status)
 	a.pass(2 * time.Hour)
-	a.engine.backfillDue(t.Context(), shop)
+	require.Zero(t, backfiller.step(t.Context()), "there is none")
 	ended := a.runOf(run.ID)
 	require.Equal(t, []string{store.RunStopped, "cancelled by ann"}, []string{ended.State, ended.Note})
 	require.ErrorIs(t, a.engine.CancelBackfill(t.Context(), begun, "ann"), store.ErrEnded)
@@ -137,15 +144,16 @@ func (m interrupted) BulkOperation(ctx context.Context, id string) (shopify.Bulk
 func TestABackfillThatIsCancelledWhileItIsCarriedOnIsNoFailure(t *testing.T) {
 	a := past(t, 20, shopifytest.Options{BulkTime: time.Hour})
 	run := a.backfill()
-	shop := a.engine.shops["acme"]
-	a.engine.backfillDue(t.Context(), shop)
+	shop, backfiller := a.engine.shops["acme"], a.backfiller()
+	backfiller.step(t.Context())
 	begun := a.runOf(run.ID)
 	shop.Client = interrupted{a.clients["acme"], func() {
 		shop.Client = a.clients["acme"]
 		require.NoError(t, a.engine.CancelBackfill(t.Context(), begun, "ann"))
 	}}
 	a.pass(time.Minute)
-	require.Equal(t, time.Second, a.engine.backfillDue(t.Context(), shop), "no wait as after a failure")
+	backfiller.step(t.Context())
+	require.Zero(t, backfiller.wait, "no wait as after a failure")
 	ended := a.runOf(run.ID)
 	require.Equal(t, []string{store.RunStopped, "cancelled by ann"}, []string{ended.State, ended.Note})
 }
@@ -153,10 +161,11 @@ func TestABackfillThatIsCancelledWhileItIsCarriedOnIsNoFailure(t *testing.T) {
 func TestABackfillThatWasKilledGoesOnWhereItWas(t *testing.T) {
 	a := past(t, 260, shopifytest.Options{})
 	run := a.backfill()
-	_, err := a.engine.StartBackfill(t.Context(), "acme", epoch.Add(-time.Hour), run.To, "test")
+	same, err := a.engine.StartBackfill(t.Context(), "acme", epoch.Add(-time.Hour), run.To, "test")
 	require.ErrorIs(t, err, store.ErrRunning)
+	require.Equal(t, run.ID, same.ID)
 	for range 3 {
-		a.engine.backfillDue(t.Context(), a.engine.shops["acme"])
+		a.backfiller().step(t.Context())
 		a.pass(time.Minute)
 		a.reconfigure(func(*Config) {}) // a new process
 		now, err := a.store.Run(t.Context(), run.ID)

@@ -216,9 +216,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		start(func() {
 			e.loop(ctx, store.Refetches, func(ctx context.Context) time.Duration { return e.refetchDue(ctx, shop) })
 		})
-		start(func() {
-			e.loop(ctx, store.Runs, func(ctx context.Context) time.Duration { return e.backfillDue(ctx, shop) })
-		})
+		start(func() { e.loop(ctx, store.Runs, (&backfiller{Engine: e, shop: shop}).step) })
 		if shop.Poll.Active > 0 {
 			start(func() { e.loop(ctx, 0, (&poller{Engine: e, shop: shop, pace: shop.Poll.Active}).step) })
 		}

@@ -202,7 +202,7 @@ func TestOrdersThatABackfillIsToBringInAreNoGaps(t *testing.T) {
 	a.reconfigure(func(*Config) {})
 	run, err := a.engine.StartBackfill(t.Context(), "acme", epoch.Add(-time.Hour), a.Now(), "test")
 	require.NoError(t, err)
-	a.engine.backfillDue(t.Context(), a.engine.shops["acme"])
+	a.backfiller().step(t.Context())
 	deep := func() Reconciliation {
 		a.pass(5 * time.Minute)
 		r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: BySchedule})

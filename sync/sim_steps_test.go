@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"gapless/store"
 )
 
 // cycle is one of the engine's loops: a step, taken when the store has changed
@@ -42,7 +40,8 @@ func (p *process) drive() {
 			p.tell(p.engine.reconcileDue(p.stop, p.engine.shops[shop.name]))
 			return p.seldom(p.mix.compare)
 		})
-		add("backfill "+shop.name, func(*task) time.Duration { return p.backfill(shop.name) }, "BeginRun")
+		backfiller := &backfiller{Engine: p.engine, shop: p.engine.shops[shop.name]}
+		add("backfill "+shop.name, func(*task) time.Duration { return backfiller.step(p.stop) }, "BeginRun", "SaveRun")
 		add("signs "+shop.name, func(*task) time.Duration {
 			p.tell(p.engine.watchSigns(p.stop, p.engine.shops[shop.name]))
 			_, err := p.engine.FindStuck(p.stop, shop.name)
@@ -97,16 +96,6 @@ func (p *process) verify(*task) time.Duration {
 		return time.Second
 	}
 	return p.seldom(p.between(time.Minute, 15*time.Minute))
-}
-
-// backfill carries a shop's backfills on while there are any.
-func (p *process) backfill(shop string) time.Duration {
-	runs, err := p.store.Runs(p.stop, store.RunFilter{Shop: shop, Kind: store.RunBackfill, State: store.RunRunning, Limit: 1})
-	p.tell(err)
-	if err == nil && len(runs) == 0 {
-		return 0
-	}
-	return max(p.engine.backfillDue(p.stop, p.engine.shops[shop]), time.Millisecond)
 }
 
 // intake decides what was heard.
