@@ -145,12 +145,9 @@ func (r *reconciler) listFrom(ctx context.Context) (time.Time, error) {
 	if r.pass.Axis == store.ByCreated {
 		return since, nil // nothing was written before it was placed
 	}
-	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, since)
+	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, r.now().Add(-deepest), since)
 	if err != nil || n <= mostUnlisted {
 		return since, err
-	}
-	if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
-		oldest = earliest
 	}
 	return oldest.Add(-time.Minute), nil
 }
