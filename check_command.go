@@ -31,7 +31,7 @@ func (cmd checkCommand) Run(ctx context.Context, p *Program, c *commands) error 
 	k := &checks{Program: p, config: config}
 	k.note("config", nil)
 	if config.Store.EncryptionKey == "" {
-		fmt.Fprintln(p.Stdout, "warn  store.encryption_key is empty: orders and webhook bodies are stored in clear")
+		k.warn("store.encryption_key is empty: orders and webhook bodies are stored in clear")
 	}
 	if cmd.Offline {
 		return k.verdict()
@@ -75,6 +75,13 @@ func (k *checks) note(what string, err error) {
 	fmt.Fprintf(k.Stdout, "FAIL  %s: %v\n", what, err)
 }
 
+// warn prints what is no failure.
+func (k *checks) warn(what string) {
+	if k.tell == nil {
+		fmt.Fprintf(k.Stdout, "warn  %s\n", what)
+	}
+}
+
 func (k *checks) verdict() error {
 	if k.failed > 0 {
 		return fmt.Errorf("%d checks failed; mend what is marked FAIL above and check again", k.failed)
@@ -98,6 +105,9 @@ func (k *checks) shop(ctx context.Context, s ShopConfig, client *shopify.Client)
 	}
 	if !slices.Contains(shop.Scopes, "read_orders") && !slices.Contains(shop.Scopes, "write_orders") {
 		k.note("scopes of "+s.Name, fmt.Errorf("the app may not read orders; give it the scope read_orders and install it again"))
+	}
+	if !shop.SeesAllOrders() {
+		k.warn("the app of " + s.Name + " has no scope read_all_orders: orders placed more than 60 days ago can't be brought in or compared")
 	}
 	if s.Webhooks == "off" {
 		return

@@ -155,6 +155,10 @@ func TestCheckSaysWhatIsWell(t *testing.T) {
 		require.Contains(t, said, line)
 	}
 	require.NotContains(t, said, "FAIL")
+	const hidden = "warn  the app of acme has no scope read_all_orders: orders placed more than 60 days ago can't be brought in or compared\n"
+	require.Contains(t, said, hidden)
+	w.shop.Grant("read_all_orders")
+	require.NotContains(t, w.gapless("check"), hidden)
 }
 
 func TestCheckNamesEachThingThatIsWrong(t *testing.T) {

@@ -185,6 +185,24 @@ func TestAReportOfADayThatCannotBeCheckedExitsWithOne(t *testing.T) {
 	require.Contains(t, oneSentence(t, errs.String()), "ask for the report again")
 }
 
+// Shopify hides old orders without a word.
+func TestADayThatShopifyHidesFailsUntilTheAppMayReadIt(t *testing.T) {
+	w := lossy(t, &deaf{})
+	w.serve()
+	w.brought(1)
+	old := time.Now().UTC().AddDate(0, 0, -70)
+	day, next := old.Format(time.DateOnly), old.AddDate(0, 0, 1).Format(time.DateOnly)
+	for _, args := range [][]string{{"report", "--day", day}, {"reconcile", "--from", day, "--to", next}} {
+		var out, errs bytes.Buffer
+		require.Equal(t, 1, w.program(&out, &errs, nil, args...).Run(t.Context()), args)
+		require.NotContains(t, out.String(), "balanced.")
+		require.Contains(t, oneSentence(t, errs.String()), "give it the scope read_all_orders and install it again", args)
+	}
+	w.shop.Grant("read_all_orders")
+	require.Contains(t, w.gapless("report", "--day", day), "balanced. No orders in Shopify.")
+	require.Contains(t, w.gapless("reconcile", "--from", day, "--to", next), "acme: balanced\n")
+}
+
 func TestAGapThatWasIgnoredIsNoReasonToFail(t *testing.T) {
 	w := lossy(t, &deaf{})
 	w.serve()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -181,6 +182,11 @@ type Shop struct {
 	Timezone string   // IANA name; the shop's days end by it
 	Scopes   []string // granted to this app
 }
+
+// SeesAllOrders says that the app may read orders of any age. Without the scope
+// for it Shopify leaves those out of every list that were placed more than 60 days
+// ago, and says nothing of it.
+func (s Shop) SeesAllOrders() bool { return slices.Contains(s.Scopes, "read_all_orders") }
 
 // Shop asks who the shop is and what the token may do.
 func (c *Client) Shop(ctx context.Context) (Shop, error) {

@@ -99,6 +99,33 @@ func TestPretendShopIsReadThroughAllFaults(t *testing.T) {
 	require.Nil(t, o.Customer)
 }
 
+func TestPretendShopHidesOldOrdersFromAnAppWithoutTheScopeForThem(t *testing.T) {
+	shop, client, clock := open(t, shopifytest.Options{})
+	orders := shop.Orders()
+	window := shopify.Window{By: shopify.ByCreated, From: clock.Now().Add(-time.Hour), To: clock.Now().Add(time.Hour)}
+	require.NoError(t, clock.Wait(t.Context(), 61*24*time.Hour))
+	look := func() (sees bool, listed int, err error) {
+		about, err := client.Shop(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, client.Orders(t.Context(), window, shopify.Reconcile, func(page []shopify.OrderHead) error {
+			listed += len(page)
+			return nil
+		}))
+		_, err = client.Order(t.Context(), orders[0].ID, shopify.Refetch)
+		return about.SeesAllOrders(), listed, err
+	}
+	sees, listed, err := look()
+	require.False(t, sees)
+	require.Zero(t, listed)
+	require.ErrorIs(t, err, shopify.ErrNotFound)
+
+	shop.Grant("read_all_orders")
+	sees, listed, err = look()
+	require.True(t, sees)
+	require.Equal(t, len(orders), listed)
+	require.NoError(t, err)
+}
+
 func TestPretendShopIsSubscribedToOnce(t *testing.T) {
 	shop, client, _ := open(t, shopifytest.Options{})
 	const uri = "https://orders.example.com/webhooks/shopify"

@@ -261,7 +261,7 @@ func readEverything(t *testing.T, s *Store) {
 			}
 		}
 	}
-	_, _, err = s.Unlisted(ctx, "acme", "books", noon, noon.Add(time.Hour), noon)
+	_, _, err = s.Unlisted(ctx, "acme", "books", noon, noon.Add(time.Hour), noon.Add(-time.Hour), noon)
 	note(nil, err)
 	note(s.StandingsOf(ctx, "books", []OrderKey{key}))
 	note(s.Offers(ctx, "books", 0, 10))

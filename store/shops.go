@@ -22,7 +22,8 @@ type Shop struct {
 	Timezone       string    // IANA; empty: not told yet
 	BeganAt        time.Time // orders placed before it are not looked for
 	// Changes from CompleteFrom to CompleteThrough were compared on all three
-	// sides; zero: none were.
+	// sides; zero: none were, or a clock that was ahead has noted it, so that nobody
+	// knows which.
 	CompleteFrom, CompleteThrough time.Time
 	NumberSeen                    int64 // every order number up to it was heard of, or looked for
 }
@@ -52,7 +53,10 @@ func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 		return shop, nil
 	}
 	shop.UninstalledAt, shop.SubscribedAt, shop.PollCursor, shop.PolledAt = timeOf(uninstalled), timeOf(subscribed), timeOf(cursor), timeOf(polled)
-	shop.BeganAt, shop.CompleteFrom, shop.CompleteThrough = timeOf(began), timeOf(from), timeOf(through)
+	shop.BeganAt = timeOf(began)
+	if through <= micros(s.now()) {
+		shop.CompleteFrom, shop.CompleteThrough = timeOf(from), timeOf(through)
+	}
 	return shop, err
 }
 
@@ -126,19 +130,21 @@ func (s *Store) LearnShop(ctx context.Context, shop Shop) error {
 
 // Complete notes that all changes in [from, through) were compared on all three
 // sides. A window that does not begin where the last one ended, or before, leaves
-// a hole: then only it counts as complete. An empty window says nothing.
+// a hole: then only it counts as complete, and so it does where what was complete
+// so far lies in the future. An empty window says nothing.
 func (s *Store) Complete(ctx context.Context, shop string, from, through time.Time) error {
 	if !from.Before(through) {
 		return nil
 	}
+	now := s.now()
 	return s.writer.apply(ctx, Runs, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}
 		return t.exec(`UPDATE shops SET
-				complete_from = CASE WHEN complete_through >= $1 THEN min(complete_from, $1) ELSE $1 END,
-				complete_through = max(complete_through, $2)
-			WHERE shop = $3 AND $2 >= complete_from`, micros(from), micros(through), shop)
+				complete_from = CASE WHEN complete_through BETWEEN $1 AND $4 THEN min(complete_from, $1) ELSE $1 END,
+				complete_through = CASE WHEN complete_through <= $4 THEN max(complete_through, $2) ELSE $2 END
+			WHERE shop = $3 AND ($2 >= complete_from OR complete_through > $4)`, micros(from), micros(through), shop, micros(now))
 	})
 }
 

@@ -42,6 +42,31 @@ func TestWhatIsCompleteHasNoHole(t *testing.T) {
 	}
 }
 
+// A clock that was ahead has told of hours as compared that were still to come.
+func TestWhatIsCompleteInTheFutureDoesNotCount(t *testing.T) {
+	clock := &clock{noon.Add(10 * 24 * time.Hour)}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	complete := func() []time.Time {
+		t.Helper()
+		shop, err := s.Shop(t.Context(), "acme")
+		require.NoError(t, err)
+		return []time.Time{shop.CompleteFrom, shop.CompleteThrough}
+	}
+	ahead := []time.Time{clock.at.Add(-48 * time.Hour), clock.at}
+	require.NoError(t, s.Complete(t.Context(), "acme", ahead[0], ahead[1]))
+	require.Equal(t, ahead, complete())
+
+	clock.at = noon
+	require.Equal(t, []time.Time{{}, {}}, complete(), "nobody knows what was compared")
+	for _, window := range [][2]int{{2, 5}, {4, 7}} { // which lie before all that was noted so far
+		require.NoError(t, s.Complete(t.Context(), "acme", hour(window[0]), hour(window[1])))
+	}
+	require.Equal(t, []time.Time{hour(2), hour(7)}, complete())
+
+	clock.at = ahead[1]
+	require.Equal(t, []time.Time{hour(2), hour(7)}, complete(), "and it does not come back")
+}
+
 func TestAShopIsNothingUntilSomethingIsKnownOfIt(t *testing.T) {
 	s := open(t)
 	shop, err := s.Shop(t.Context(), "acme")

@@ -149,9 +149,9 @@ func TestAStandingTellsAllThatAComparisonAsks(t *testing.T) {
 	require.Empty(t, elsewhere[OrderKey{"acme", 1}].State, "no such delivery")
 }
 
-func TestUnlistedOrdersAreThoseThatNoCallTouchedSince(t *testing.T) {
+func TestUnlistedOrdersAreThoseThatOnlyALongerListShows(t *testing.T) {
 	s := open(t)
-	more(t, s, 100) // order i was written i seconds after noon
+	more(t, s, 100) // all placed at noon; order i was written i seconds after it
 	db := second(t, s.path)
 	for _, change := range []string{
 		`UPDATE deliveries SET state = 'due' WHERE order_id = 1`,
@@ -165,19 +165,22 @@ func TestUnlistedOrdersAreThoseThatNoCallTouchedSince(t *testing.T) {
 	}
 	at := func(second int) time.Time { return noon.Add(time.Duration(second) * time.Second) }
 	for name, c := range map[string]struct {
-		from, to, since int
-		n               int64
-		oldest          time.Time
+		from, to, reach, since int
+		n                      int64
+		oldest                 time.Time
 	}{
-		"all of the window are listed":  {10, 20, 10, 0, time.Time{}},
-		"some are older":                {10, 20, 15, 5, at(10)},
-		"not those that do not count":   {1, 6, 50, 2, at(4)},
-		"one of an unknown time":        {85, 95, 85, 1, time.Time{}},
-		"the window's end is not of it": {10, 90, 10, 0, time.Time{}},
-		"one that was written long ago": {100, 101, 50, 1, time.UnixMicro(1).UTC()},
+		"all of the window are listed":        {10, 20, 0, 10, 0, time.Time{}},
+		"some are older":                      {10, 20, 0, 15, 5, at(10)},
+		"some are too old for any list":       {10, 20, 12, 15, 3, at(12)},
+		"all of them are":                     {10, 20, 15, 15, 0, time.Time{}},
+		"not those that do not count":         {1, 6, 0, 50, 2, at(4)},
+		"one of an unknown time was placed":   {85, 95, 0, 85, 1, at(0)},
+		"it was placed too long ago":          {85, 95, 1, 85, 0, time.Time{}},
+		"the window's end is not of it":       {10, 90, 0, 10, 0, time.Time{}},
+		"nothing is older than it was placed": {100, 101, 0, 50, 1, at(0)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, oldest, err := s.Unlisted(t.Context(), "acme", "books", at(c.from), at(c.to), at(c.since))
+			n, oldest, err := s.Unlisted(t.Context(), "acme", "books", at(c.from), at(c.to), at(c.reach), at(c.since))
 			require.NoError(t, err)
 			require.Equal(t, []any{c.n, c.oldest}, []any{n, oldest})
 		})

@@ -109,8 +109,9 @@ type Engine struct {
 	now   func() time.Time
 	log   *slog.Logger
 
-	mu     sync.Mutex // of random
+	mu     sync.Mutex // of random and turns
 	random *rand.Rand
+	turns  map[turn]int64 // the last orders that were looked up in turn
 
 	started   time.Time            // when Gapless began to listen
 	lastAlert time.Time            // only the schedule touches it
@@ -124,7 +125,7 @@ type Engine struct {
 
 // New returns an engine over an open store.
 func New(s *store.Store, cfg Config) (*Engine, error) {
-	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, turns: map[turn]int64{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
 	if e.now == nil {
 		e.now = time.Now
 	}

@@ -46,8 +46,8 @@ func (r Reconciliation) Balanced() bool { return r.Complete && r.Balance.Balance
 // How much of what looks wrong is looked at twice in one pass. What is beyond
 // waits for the next one.
 const (
-	mostConfirmed = 200 // references looked up in the ERP
-	mostUnlisted  = 50  // documents that are too old for the ERP's list, and are looked up
+	mostConfirmed = 200 // references looked up in the ERP, and as many more that are too old for its list
+	mostUnlisted  = 50  // documents that only a longer list of the ERP's would show, before it is asked for
 	secondLook    = 500 // orders at once of which a side said nothing
 )
 
@@ -72,6 +72,9 @@ type reconciler struct {
 	byRule      map[string]*report.Tally
 	later       []line // whose other sides lie outside the window
 	confirmed   int
+	after       int64     // the last order whose turn it was to be looked up
+	old         []line    // whose turn it is in this pass; see takeTurn
+	unseen      int       // whose turn it was not
 	noted       time.Time // when its progress was
 	worked      int       // orders since it last gave way
 	rested      time.Time // when it last did
@@ -126,6 +129,7 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	if pass.By == BySchedule || pass.Kind == store.RunDay {
 		r.began = state.BeganAt
 	}
+	r.after = r.lastTurn()
 	if err := e.store.BeginRun(ctx, &r.run); err != nil {
 		return nil, fmt.Errorf("reconcile %s: %w", name, err)
 	}
@@ -166,6 +170,9 @@ func (r *reconciler) compare(ctx context.Context) error {
 	if err := r.lookAgain(ctx); err != nil {
 		return err
 	}
+	if err := r.lookUpOld(ctx); err != nil {
+		return err
+	}
 	return r.note(ctx)
 }
 
@@ -181,15 +188,25 @@ func (r *reconciler) line(ctx context.Context, l line) error {
 	return r.settle(ctx, l)
 }
 
-// settle judges a line and takes it into the balance.
+// settle judges a line, once what looks wrong was looked up. Where too much looks
+// wrong at once, the list is believed.
 func (r *reconciler) settle(ctx context.Context, l line) error {
 	v := r.judge(l)
-	if v.kind != "" && !v.ask && v.kind != store.GapParked && r.erp {
+	switch wrong := v.kind != "" && !v.ask && v.kind != store.GapParked && r.erp; {
+	case wrong && r.tooOld(l):
+		return r.takeTurn(ctx, l)
+	case wrong && r.confirmed < mostConfirmed:
+		r.confirmed++
 		var err error
 		if l, v, err = r.confirm(ctx, l, v); err != nil {
 			return err
 		}
 	}
+	return r.enter(ctx, l, v)
+}
+
+// enter takes a line into the balance, and notes what is wrong with it.
+func (r *reconciler) enter(ctx context.Context, l line, v verdict) error {
 	r.count(l, v)
 	if v.kind != "" || v.ask {
 		return r.blame(ctx, l, v)

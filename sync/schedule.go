@@ -147,11 +147,18 @@ func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil
 	}
-	if err != nil || e.now().Sub(done.StartedAt) < 24*time.Hour {
+	if err != nil || e.lately(done.StartedAt, 24*time.Hour) {
 		return false, err
 	}
 	tried, err := e.store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunDeep, Limit: 1})
-	return err == nil && (len(tried) == 0 || e.now().Sub(tried[0].StartedAt) >= deepAgain), err
+	return err == nil && (len(tried) == 0 || !e.lately(tried[0].StartedAt, deepAgain)), err
+}
+
+// lately says that something happened within the time given. What is still to come
+// did not: a clock that was ahead has noted it.
+func (e *Engine) lately(at time.Time, within time.Duration) bool {
+	ago := e.now().Sub(at)
+	return ago >= 0 && ago < within
 }
 
 // subscriber looks after a shop's webhook subscriptions: at the start, and every

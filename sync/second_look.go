@@ -1,7 +1,10 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 
 	"gapless/shopify"
 	"gapless/store"
@@ -88,17 +91,68 @@ func (r *reconciler) shownByShopify(ctx context.Context, lines []line) (map[int6
 	return shown, nil
 }
 
-// confirm looks the reference up before anybody is told that something is wrong:
-// lists skip and repeat. Where too much looks wrong at once, the list is believed.
-func (r *reconciler) confirm(ctx context.Context, l line, v verdict) (line, verdict, error) {
-	unlisted := len(l.docs) == 0 && l.known != nil && l.known.WrittenAt.Before(r.listed)
-	if r.confirmed >= mostConfirmed {
-		if unlisted { // the list could not show it
-			v.class, v.kind = classERP, ""
-		}
-		return l, v, nil
+// tooOld says that the ERP's list can't show a document of the order, because it
+// was not written since the list begins.
+func (r *reconciler) tooOld(l line) bool {
+	return len(l.docs) == 0 && l.known != nil && later(l.known.WrittenAt, l.known.CreatedAt).Before(r.listed)
+}
+
+// turn is whose turns are kept apart: passes of one kind look at much the same orders.
+type turn struct{ shop, kind string }
+
+func (r *reconciler) lastTurn() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.turns[turn{r.shop.Name, r.pass.Kind}]
+}
+
+func (r *reconciler) hadTurn(order int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turns[turn{r.shop.Name, r.pass.Kind}] = order
+}
+
+// takeTurn keeps a line whose document is too old for the ERP's list, until it is
+// known which of them are looked up: those next behind the last one that was, and
+// round again, so that over the passes all are. The others count as still there,
+// and the pass as complete all the same: what was changed in the ERP its list shows,
+// so all that goes unseen is that one of them was deleted there.
+func (r *reconciler) takeTurn(ctx context.Context, l line) error {
+	place := func(l line) uint64 { return uint64(l.id - r.after - 1) }
+	i, _ := slices.BinarySearchFunc(r.old, l, func(a, b line) int { return cmp.Compare(place(a), place(b)) })
+	r.old = slices.Insert(r.old, i, l)
+	if len(r.old) <= mostConfirmed {
+		return nil
 	}
-	r.confirmed++
+	l, r.old = r.old[mostConfirmed], r.old[:mostConfirmed]
+	r.unseen++
+	return r.enter(ctx, l, verdict{class: classERP})
+}
+
+// lookUpOld looks up the documents whose turn it is.
+func (r *reconciler) lookUpOld(ctx context.Context) error {
+	for _, l := range r.old {
+		v := r.judge(l)
+		if r.erp {
+			var err error
+			if l, v, err = r.confirm(ctx, l, v); err != nil {
+				return err
+			}
+			r.hadTurn(l.id)
+		}
+		if err := r.enter(ctx, l, v); err != nil {
+			return err
+		}
+	}
+	if r.unseen > 0 {
+		r.out.Notes = append(r.out.Notes, fmt.Sprintf("documents that are older than the ERP's list shows, and were not looked up this time: %d", r.unseen))
+	}
+	return nil
+}
+
+// confirm looks the reference up before anybody is told that something is wrong:
+// lists skip and repeat, and are not endless.
+func (r *reconciler) confirm(ctx context.Context, l line, v verdict) (line, verdict, error) {
 	asked := r.shownSince()
 	found, err := r.lane.lookUp(ctx, ref(r.shop.Name, l.id))
 	if err != nil {

@@ -2,6 +2,8 @@ package ordersync
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -27,10 +29,33 @@ func (r *reconciler) readShopify(ctx context.Context) {
 		r.run.Done += int64(len(page))
 		return r.progress(ctx)
 	})
+	if err == nil {
+		err = r.shownWhole(ctx)
+	}
 	r.shopify = err == nil
 	if err != nil {
 		r.out.Notes = append(r.out.Notes, "Shopify could not be read whole: "+err.Error())
 	}
+}
+
+// shownWhole is an error where Shopify hides orders of the window from this app: it
+// leaves them out of its list and says nothing.
+func (r *reconciler) shownWhole(ctx context.Context) error {
+	edge := r.run.StartedAt.Add(-deepest)
+	if r.pass.Kind != store.RunDay { // it may have waited for its turn since somebody asked for the last 60 days
+		edge = edge.Add(-time.Hour)
+	}
+	if !r.pass.From.Before(edge) {
+		return nil
+	}
+	told, err := r.shop.Client.Shop(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("whether it shows this app orders placed more than 60 days ago: %w", err)
+	case !told.SeesAllOrders():
+		return errors.New("it shows this app no orders placed more than 60 days ago; give it the scope read_all_orders and install it again")
+	}
+	return nil
 }
 
 // bulkFrom is the number of orders in a deep pass, a hundred pages, from which on
@@ -120,12 +145,9 @@ func (r *reconciler) listFrom(ctx context.Context) (time.Time, error) {
 	if r.pass.Axis == store.ByCreated {
 		return since, nil // nothing was written before it was placed
 	}
-	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, since)
+	n, oldest, err := r.store.Unlisted(ctx, r.shop.Name, r.shop.ERP, r.pass.From, r.pass.To, r.now().Add(-deepest), since)
 	if err != nil || n <= mostUnlisted {
 		return since, err
-	}
-	if earliest := r.now().Add(-deepest); oldest.Before(earliest) {
-		oldest = earliest
 	}
 	return oldest.Add(-time.Minute), nil
 }

@@ -60,6 +60,7 @@ func TestTheVerdictIsOfAllDaysAndOfBothEnds(t *testing.T) {
 		"no comparison for days":              {func(s *site) { s.pass(72 * time.Hour) }, "unsure", "Not known since 23 Nov, 08:59", "What changed since the last whole comparison is not known."},
 		"not quite too old":                   {func(s *site) { s.pass(3*time.Hour - time.Minute) }, "good", "Nothing is missing", ""},
 		"too old":                             {func(s *site) { s.pass(3 * time.Hour) }, "unsure", "Not known since 08:59", ""},
+		"compared by a clock that was ahead":  {func(s *site) { s.pass(72 * time.Hour); s.compared(s.now()); s.pass(-48 * time.Hour) }, "unsure", "Not known yet", "How far Shopify and the ERP were compared is not known yet"},
 		"a shop that is seldom compared":      {func(s *site) { s.actions.connections.Shops[0].Compares = 2 * time.Hour; s.pass(5 * time.Hour) }, "good", "Nothing is missing", ""},
 		"Shopify does not answer":             {func(s *site) { s.polled("the token is not known") }, "unsure", "Shopify does not answer just now", "new changes may not be here yet"},
 		"it answers again":                    {func(s *site) { s.polled("busy"); s.polled("") }, "good", "Nothing is missing", ""},
@@ -95,7 +96,7 @@ func TestTheVerdictIsOfAllDaysAndOfBothEnds(t *testing.T) {
 func TestWhatWasNeverComparedIsNotCalledComplete(t *testing.T) {
 	s := newSite(t, func(o *Options) { o.Open, o.Shops = true, []string{"acme"} })
 	tone, sentence, _ := s.verdict()
-	require.Equal(t, []string{"unsure", "Not compared yet"}, []string{tone, sentence})
+	require.Equal(t, []string{"unsure", "Not known yet"}, []string{tone, sentence})
 }
 
 func TestTheVerdictIsNoBetterThanTheFiguresBelowIt(t *testing.T) {

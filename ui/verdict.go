@@ -56,7 +56,7 @@ func (t *shopToday) judge(b report.Balance, s sight) {
 		t.say("bad", "Today does not add up")
 		t.Left = off.String()
 	case t.Complete == nil:
-		t.say("unsure", "Not compared yet")
+		t.say("unsure", "Not known yet")
 	case s.old:
 		t.say("unsure", "Not known since "+t.Complete.Text)
 	case s.removed:

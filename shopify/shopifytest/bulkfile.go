@@ -59,7 +59,7 @@ func (s *Shop) everything(f field, a args) []any {
 	var all []any
 	want := parseSearch(a.string("query"), s.opt.Zone)
 	for _, r := range s.behind(cursor{}, a, want) {
-		if o := s.orders[r.id]; want.matches(o, s.index.known[r.id]) {
+		if o := s.orders[r.id]; s.shows(o) && want.matches(o, s.index.known[r.id]) {
 			all = append(all, o)
 		}
 	}

@@ -18,7 +18,8 @@
 //     (find.go) and bulk operations (bulk.go), a sender of webhooks (sender.go)
 //     and an oracle: Orders, Order, REST, GraphQL.
 //   - Faults and APIFaults spoil webhooks and answers, by the seed; Break and
-//     Withhold spoil answers on request.
+//     Withhold spoil answers on request. Orders older than 60 days are hidden from
+//     the API until Grant gives the app the scope read_all_orders.
 //
 // In a test:
 //

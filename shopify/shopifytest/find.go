@@ -55,7 +55,7 @@ func (s *Shop) page(want search, a args, at cursor, first int) page {
 	p := page{back: at.n > 0}
 	for _, r := range s.behind(at, a, want) {
 		o := s.orders[r.id]
-		if !want.matches(o, s.index.known[r.id]) {
+		if !s.shows(o) || !want.matches(o, s.index.known[r.id]) {
 			continue
 		}
 		if len(p.nodes) == first {
@@ -116,7 +116,7 @@ func (s *Shop) count(a args) any {
 	s.index.catchUp(s.opt.Now())
 	want, n := parseSearch(a.string("query"), s.opt.Zone), 0
 	for _, r := range s.index.rows {
-		if want.matches(s.orders[r.id], r.at) {
+		if o := s.orders[r.id]; s.shows(o) && want.matches(o, r.at) {
 			n++
 		}
 	}

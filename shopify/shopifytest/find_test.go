@@ -176,3 +176,47 @@ func TestPaginationEndsWhereShopifysDoes(t *testing.T) {
 	r = c.ask(pageQuery, map[string]any{"first": 100, "after": deep})
 	check(t, len(r.Errors) == 0, "just deep enough: %s", r.body)
 }
+
+func TestOldOrdersAreHiddenFromAnAppThatMayNotReadThem(t *testing.T) {
+	c := serve(t, Options{BulkTime: time.Nanosecond})
+	var old, refund int64
+	for refund == 0 {
+		old = c.shop.Create()
+		c.shop.Apply(old, DoRefund)
+		for id := range c.shop.refunds {
+			refund = id
+		}
+	}
+	for _, s := range c.shop.Orders() {
+		if s.ID != old {
+			c.shop.Delete(s.ID)
+		}
+	}
+	const byID = `query($id: ID!, $refund: ID!) { order(id: $id) { id } nodes(ids: [$id, $refund]) { id } refund(id: $refund) { id } }`
+	shown := func() (all []string) {
+		t.Helper()
+		listed, _ := c.page(10, "", "")
+		all = append(all, fmt.Sprint("listed: ", len(listed)))
+		r := c.ask(byID, map[string]any{"id": gid("Order", old), "refund": gid("Refund", refund)})
+		for _, field := range []string{"order", "nodes", "refund"} {
+			all = append(all, string(r.Data[field]))
+		}
+		r = c.ask(`{ ordersCount { count } }`, nil)
+		all = append(all, string(r.Data["ordersCount"]))
+		op, refusals := c.start(bulkOrders, true)
+		check(t, len(refusals) == 0, "%v", refusals)
+		c.clock.advance(time.Second)
+		return append(all, "in bulk: "+c.bulk(op.ID).RootObjectCount)
+	}
+	o, r := fmt.Sprintf(`{"id":%q}`, gid("Order", old)), fmt.Sprintf(`{"id":%q}`, gid("Refund", refund))
+	whole := []string{"listed: 1", o, "[" + o + "," + r + "]", r, `{"count":1}`, "in bulk: 1"}
+
+	c.clock.advance(60*24*time.Hour - time.Minute)
+	equal(t, whole, shown(), "of 60 days")
+	c.clock.advance(time.Minute)
+	c.shop.Apply(old, DoTag)
+	equal(t, []string{"listed: 0", "null", "[null,null]", "null", `{"count":0}`, "in bulk: 0"}, shown(), "of more")
+	check(t, c.shop.REST(old) != nil, "the ledger has it")
+	c.shop.Grant("read_all_orders")
+	equal(t, whole, shown(), "with the scope")
+}

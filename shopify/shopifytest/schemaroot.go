@@ -103,7 +103,13 @@ func (s *Shop) currencies() any {
 
 func theShop(s *Shop) any { return s }
 
-func accessScopes(*Shop) []any { return []any{"read_orders", "read_customers", "read_locations"} }
+func accessScopes(s *Shop) []any {
+	all := make([]any, len(s.api.scopes))
+	for i, scope := range s.api.scopes {
+		all[i] = scope
+	}
+	return all
+}
 
 // nodes answers nodes(ids), null for what is not there.
 func nodes(src any, a args) any {
@@ -132,12 +138,15 @@ func (s *Shop) node(kind, id string) any {
 	if !ok || err != nil {
 		return nil
 	}
-	if kind == "Order" {
-		return orNil(s.orders[n])
+	o := s.orders[n]
+	if kind == "Refund" {
+		o = s.orders[s.refunds[n]]
 	}
-	o := s.orders[s.refunds[n]]
-	if o == nil {
+	switch {
+	case o == nil || !s.shows(o):
 		return nil
+	case kind == "Order":
+		return o
 	}
 	for i := range o.Refunds {
 		if r := &o.Refunds[i]; r.ID == n {

@@ -21,6 +21,7 @@ type api struct {
 
 	outages  []Outage // ordered, before any that the dice say
 	dice     apiDice
+	scopes   []string // granted to the app
 	withheld []string // fields that the token may not see
 
 	host    string  // of the request in hand, with http://
@@ -32,6 +33,7 @@ func newAPI(opt Options) api {
 	return api{
 		tokens: map[string]time.Time{opt.AccessToken: {}},
 		points: float64(opt.BucketSize), filled: opt.Now(), dice: newAPIDice(opt),
+		scopes: []string{"read_orders", "read_customers", "read_locations"},
 	}
 }
 
@@ -40,6 +42,33 @@ func (s *Shop) Calls() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.api.calls
+}
+
+// An app without the scope allOrders is shown no orders that are older than shownFor.
+const (
+	allOrders = "read_all_orders"
+	shownFor  = 60 * 24 * time.Hour
+)
+
+// Grant gives the app one more scope, as a merchant does who installs it again. It
+// has read_orders, read_customers and read_locations from the first; only with
+// read_all_orders is it shown orders that were placed more than 60 days ago.
+func (s *Shop) Grant(scope string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.api.scopes = append(s.api.scopes, scope)
+}
+
+func (s *Shop) granted() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.api.scopes)
+}
+
+// shows says whether the app may see an order. One that it may not is left out of
+// lists, and null by its id. The caller holds the lock.
+func (s *Shop) shows(o *Order) bool {
+	return slices.Contains(s.api.scopes, allOrders) || !o.CreatedAt.Before(s.opt.Now().Add(-shownFor))
 }
 
 // RevokeTokens ends every token at once, the configured one included.
@@ -263,7 +292,7 @@ func (s *Shop) grant(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, object{"error": "application_cannot_be_found"})
 	default:
 		answer(w, http.StatusOK, object{
-			"access_token": s.issue(), "scope": "read_orders,read_customers,read_locations",
+			"access_token": s.issue(), "scope": strings.Join(s.granted(), ","),
 			"expires_in": int(s.opt.TokenTTL.Seconds()),
 		})
 	}
