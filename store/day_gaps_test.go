@@ -23,15 +23,9 @@ func TestTheGapsOfADayAreItsOrdersAndItsOwnAndAllOfThem(t *testing.T) {
 	noted(t, s, ofItsOrder, began, seenByIt, foreign, other)
 	c.at = noon
 	noted(t, s, found)
-	orders := func(gaps []Gap) (ids []int64) {
-		for _, g := range gaps {
-			ids = append(ids, g.OrderID)
-		}
-		return ids
-	}
 	gaps, err := s.DayGaps(t.Context(), "acme", from, to)
 	require.NoError(t, err)
-	require.Equal(t, []int64{1, 2, 4, 3}, orders(gaps))
+	require.Equal(t, []int64{1, 2, 4, 3}, aboutOrders(gaps))
 
 	many := make([]Gap, 5_100)
 	for i := range many {
@@ -48,4 +42,28 @@ func TestTheGapsOfADayAreItsOrdersAndItsOwnAndAllOfThem(t *testing.T) {
 	steps, err := s.DaySteps(t.Context(), "acme", from, to, noon)
 	require.NoError(t, err)
 	require.Equal(t, DayStep{gaps[0].ID, GapStep{At: c.at, Step: "closed", By: "poll"}}, steps[len(steps)-1])
+}
+
+func aboutOrders(gaps []Gap) (ids []int64) {
+	for _, g := range gaps {
+		ids = append(ids, g.OrderID)
+	}
+	return ids
+}
+
+func TestWhatTheComparisonOfADayFindsOfAnotherDaysOrderIsNoMatterOfThatDay(t *testing.T) {
+	c := &clock{noon.Add(24 * time.Hour)}
+	s := open(t, func(o *Options) { o.Now = c.now })
+	from, to := noon.Add(-12*time.Hour), noon.Add(12*time.Hour)
+	older := order(1, 1)
+	older.CreatedAt = from.Add(-time.Hour)
+	intake(t, s, older)
+	run := Run{Shop: "acme", Kind: RunDay, From: from, To: to}
+	require.NoError(t, s.BeginRun(t.Context(), &run))
+	stranger, ofAnotherDay := missing(2), missing(1)
+	stranger.RunID, ofAnotherDay.RunID = run.ID, run.ID
+	noted(t, s, ofAnotherDay, stranger)
+	gaps, err := s.DayGaps(t.Context(), "acme", from, to)
+	require.NoError(t, err)
+	require.Equal(t, []int64{2}, aboutOrders(gaps), "nothing else is known of that one")
 }
