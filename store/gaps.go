@@ -240,7 +240,7 @@ func (s *Store) CheckedGap(ctx context.Context, id int64, asked time.Time, detai
 }
 
 // UnhealedGap notes that what was started did not mend a gap, and that nothing is
-// under way any more: it is open again.
+// under way any more: it is open again. It never was in order.
 func (s *Store) UnhealedGap(ctx context.Context, id int64, why string) error {
 	return s.writer.apply(ctx, Gaps, func(t *tx) error { return unhealed(t, `id = $1`, why, s.now(), id) })
 }
@@ -259,7 +259,7 @@ func unhealed(t *tx, which, why string, now time.Time, args ...any) error {
 		if err := t.exec(`UPDATE gaps SET state = 'open' WHERE id = $1`, id); err != nil {
 			return err
 		}
-		if err := gapStep(t, id, now, "reopened", "", "what was started did not help: "+why); err != nil {
+		if err := gapStep(t, id, now, "seen", "", "what was started did not help: "+why); err != nil {
 			return err
 		}
 	}

@@ -183,3 +183,19 @@ func TestAnAmendmentTellsOfWhatIsLostAndFoundAgain(t *testing.T) {
 		require.Contains(t, r.Amendments[i].What, what)
 	}
 }
+
+func TestAReplayThatDidNotHelpIsNoAmendment(t *testing.T) {
+	box := &postbox{}
+	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}, rules: []erp.Rule{waits}})
+	a.reconfigure(func(c *Config) { c.Report = ReportConfig{At: 7 * time.Hour, Channels: []Channel{box}} })
+	k := a.create()
+	a.settle()
+	a.until(1, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.until(1, 9, 0)
+	_, err := a.engine.ReplayGaps(t.Context(), []int64{a.gap(k).ID}, "ann")
+	require.NoError(t, err)
+	a.settle()
+	require.Equal(t, []string{store.GapParked, store.GapOpen}, []string{a.gap(k).Kind, a.gap(k).State})
+	require.Empty(t, a.report("2026-11-23").Amendments, "it was not in order before either")
+}
