@@ -67,3 +67,25 @@ func TestWhatTheComparisonOfADayFindsOfAnotherDaysOrderIsNoMatterOfThatDay(t *te
 	require.NoError(t, err)
 	require.Equal(t, []int64{2}, aboutOrders(gaps), "nothing else is known of that one")
 }
+
+// It was in order on the days before, and is found on the day once more.
+func TestAGapThatComesBackIsOfEachDayOnWhichItWasFound(t *testing.T) {
+	c := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = c.now })
+	older := order(1, 1)
+	older.CreatedAt = noon.AddDate(0, 0, -10)
+	intake(t, s, older)
+	g := missing(1)
+	for range 2 { // on the first day and the third
+		noted(t, s, g)
+		c.at = c.at.Add(time.Minute)
+		closeGap(t, s, 1, "poll")
+		c.at = c.at.AddDate(0, 0, 2)
+	}
+	for day, want := range map[int][]int64{-1: nil, 0: {1}, 1: nil, 2: {1}, 3: nil} {
+		from := noon.AddDate(0, 0, day).Add(-12 * time.Hour)
+		gaps, err := s.DayGaps(t.Context(), "acme", from, from.Add(24*time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, want, aboutOrders(gaps), "day %d", day)
+	}
+}

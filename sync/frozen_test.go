@@ -199,3 +199,33 @@ func TestAReplayThatDidNotHelpIsNoAmendment(t *testing.T) {
 	require.Equal(t, []string{store.GapParked, store.GapOpen}, []string{a.gap(k).Kind, a.gap(k).State})
 	require.Empty(t, a.report("2026-11-23").Amendments, "it was not in order before either")
 }
+
+func TestAnAmendmentStaysThoughWhatItIsAboutIsFoundAgainOnAnotherDay(t *testing.T) {
+	a, _ := reporting(t)
+	k := a.place()
+	lost := func() {
+		t.Helper()
+		require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+		_, err := a.engine.compareDay(t.Context(), "acme", "2026-11-23", false, "test")
+		require.NoError(t, err)
+		require.Equal(t, store.GapOpen, a.gap(k).State)
+	}
+	a.until(1, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.until(1, 22, 0)
+	lost()
+	a.until(2, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	require.Equal(t, store.GapOpen, gapNamed(a.report("2026-11-24"), k.ID).State, "it was found on that day")
+	a.until(2, 9, 0)
+	a.replay(k)
+	a.settle()
+	a.verify()
+	a.until(4, 9, 0)
+	lost()
+	r := a.report("2026-11-24")
+	require.Len(t, r.Amendments, 2)
+	require.Contains(t, r.Amendments[0].What, "is in order since")
+	require.Contains(t, r.Amendments[1].What, "is no longer in order")
+	require.Equal(t, a.Now(), gapNamed(a.report("2026-11-27"), k.ID).FirstSeen, "and so does the day on which it came back")
+}

@@ -441,6 +441,29 @@ func TestAPersonReplaysGaps(t *testing.T) {
 	require.ErrorIs(t, a.engine.IgnoreGap(t.Context(), id, "ann", "whatever"), ErrNoGap)
 }
 
+func TestAGapThatComesBackIsNotHealedByWhatHealedItBefore(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	lost := func() {
+		require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+		a.reconcile(false)
+		require.Equal(t, store.GapOpen, a.gap(k).State)
+	}
+	lost()
+	_, err := a.engine.ReplayGaps(t.Context(), []int64{a.gap(k).ID}, "ann")
+	require.NoError(t, err)
+	a.settle()
+	a.verify()
+	require.Equal(t, "ann", a.gap(k).HealedBy)
+	lost()
+	require.Equal(t, []any{1, a.Now()}, []any{a.gap(k).Reopened, a.gap(k).FirstSeen})
+	a.replay(k)
+	a.settle()
+	a.verify()
+	require.Equal(t, "a webhook or a new version", a.gap(k).HealedBy)
+	require.Equal(t, time.Second, a.gap(k).ClosedAt.Sub(a.gap(k).FirstSeen))
+}
+
 func TestAReplayOfAParkedOrderOpensNothingStuck(t *testing.T) {
 	a := build(t, setup{erp: erptest.Options{SKUs: []string{}}})
 	k := a.create()

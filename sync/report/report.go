@@ -56,7 +56,7 @@ type Gap struct {
 
 	FoundBy       string    `json:"found_by"`         // the kind of run that saw it
 	Since         time.Time `json:"since,omitzero"`   // when it came about, as far as is known
-	FirstSeen     time.Time `json:"first_seen"`       // when it was found
+	FirstSeen     time.Time `json:"first_seen"`       // when it was found; where it came back, that time
 	DetectedAfter int64     `json:"detected_after_s"` // seconds from Since to FirstSeen
 	HealedBy      string    `json:"healed_by"`
 	ClosedAt      time.Time `json:"closed_at,omitzero"`
