@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"gapless/erp"
@@ -200,12 +201,14 @@ func TestAReplayThatDidNotHelpIsNoAmendment(t *testing.T) {
 	require.Empty(t, a.report("2026-11-23").Amendments, "it was not in order before either")
 }
 
-func TestAnAmendmentStaysThoughWhatItIsAboutIsFoundAgainOnAnotherDay(t *testing.T) {
+func TestAnAmendmentStaysThoughItsGapComesBackOnAnotherDay(t *testing.T) {
 	a, _ := reporting(t)
 	k := a.place()
-	lost := func() {
+	edited := func() {
+		require.True(t, a.erp.Reprice(ref(k.Shop, k.ID), erp.NewAmount(decimal.RequireFromString("1.23"), 2)))
+	}
+	found := func() {
 		t.Helper()
-		require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
 		_, err := a.engine.compareDay(t.Context(), "acme", "2026-11-23", false, "test")
 		require.NoError(t, err)
 		require.Equal(t, store.GapOpen, a.gap(k).State)
@@ -213,19 +216,22 @@ func TestAnAmendmentStaysThoughWhatItIsAboutIsFoundAgainOnAnotherDay(t *testing.
 	a.until(1, 7, 0)
 	require.NoError(t, a.engine.reportsDue(t.Context()))
 	a.until(1, 22, 0)
-	lost()
+	edited()
+	a.until(2, 6, 0)
+	found()
 	a.until(2, 7, 0)
 	require.NoError(t, a.engine.reportsDue(t.Context()))
-	require.Equal(t, store.GapOpen, gapNamed(a.report("2026-11-24"), k.ID).State, "it was found on that day")
+	require.NotZero(t, gapNamed(a.report("2026-11-24"), k.ID), "it began on that day")
 	a.until(2, 9, 0)
-	a.replay(k)
 	a.settle()
 	a.verify()
+	a.until(4, 8, 0)
+	edited()
 	a.until(4, 9, 0)
-	lost()
+	found()
 	r := a.report("2026-11-24")
 	require.Len(t, r.Amendments, 2)
 	require.Contains(t, r.Amendments[0].What, "is in order since")
 	require.Contains(t, r.Amendments[1].What, "is no longer in order")
-	require.Equal(t, a.Now(), gapNamed(a.report("2026-11-27"), k.ID).FirstSeen, "and so does the day on which it came back")
+	require.Equal(t, a.Now(), gapNamed(a.report("2026-11-27"), k.ID).FirstSeen, "and that day's report tells of it, too")
 }
