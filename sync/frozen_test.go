@@ -235,3 +235,27 @@ func TestAnAmendmentStaysThoughItsGapComesBackOnAnotherDay(t *testing.T) {
 	require.Contains(t, r.Amendments[1].What, "is no longer in order")
 	require.Equal(t, a.Now(), gapNamed(a.report("2026-11-27"), k.ID).FirstSeen, "and that day's report tells of it, too")
 }
+
+func TestALargerWindowOfComparisonsLosesNoReport(t *testing.T) {
+	a, box := reporting(t)
+	a.until(2, 6, 30)
+	a.reconfigure(func(c *Config) { c.Shops[0].Reconcile.Window = 7 * 24 * time.Hour })
+	a.until(2, 9, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Len(t, box.got, 2, "23 and 24 November")
+}
+
+// What was placed then was another's to carry.
+func TestABackfillBringsNoReportsOfDaysBeforeGaplessWasThere(t *testing.T) {
+	a, box := reporting(t)
+	run, err := a.engine.StartBackfill(t.Context(), "acme", epoch.AddDate(0, 0, -5), a.Now(), "test")
+	require.NoError(t, err)
+	a.pass(time.Second)
+	require.Equal(t, store.RunDone, a.carryOn(run).State)
+	require.Equal(t, epoch.AddDate(0, 0, -5), a.cursor().BeganAt)
+	a.until(1, 9, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Len(t, box.got, 1, "23 November")
+}
