@@ -55,8 +55,8 @@ func balancedDay() Report {
 func gapsDay() Report {
 	r := day22()
 	r.Balance = Balance{
-		Shopify: tally(210, "EUR", "9120.40", "JPY", "120000"), ERP: tally(205, "EUR", "8962.00", "JPY", "118000"),
-		Parked: tally(1, "EUR", "20"), Missing: tally(2, "EUR", "118.40"), Wrong: 2,
+		Shopify: tally(210, "EUR", "9120.40", "JPY", "120000"), ERP: tally(204, "EUR", "8942.00", "JPY", "118000"),
+		Pending: tally(1, "EUR", "20"), Parked: tally(1, "EUR", "20"), Missing: tally(2, "EUR", "118.40"), Wrong: 2, Overdue: 1,
 	}
 	r.Gaps = []Gap{
 		{

@@ -80,6 +80,7 @@ func TestADayIsBalancedIfAndOnlyIfItAddsUp(t *testing.T) {
 			b.Missing = anyTally(t, "missing")
 		}
 		b.Wrong = rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(t, "wrong")
+		b.Overdue = rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(t, "overdue")
 		rest := []Tally{b.ERP, b.Cancelled, b.Excluded, b.Pending, b.Parked, b.Missing}
 		agree := true
 		for _, currency := range []string{"EUR", "JPY", "KWD", "USD"} {
@@ -96,7 +97,7 @@ func TestADayIsBalancedIfAndOnlyIfItAddsUp(t *testing.T) {
 			missing = missing || !m.Amount.IsZero()
 		}
 
-		require.Equal(t, agree && ordersOff == 0 && !missing && b.Wrong == 0, b.Balanced())
+		require.Equal(t, agree && ordersOff == 0 && !missing && b.Wrong == 0 && b.Overdue == 0, b.Balanced())
 		off := b.Difference()
 		require.Equal(t, ordersOff, off.Orders)
 		for _, m := range off.Money {
