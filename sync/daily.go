@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,8 +124,19 @@ func (e *Engine) amended(ctx context.Context, kept store.Report) (report.Report,
 		return r, fmt.Errorf("read the report of %s for %s: %w", kept.Shop, kept.Day, err)
 	}
 	gaps, err := e.gapAmendments(ctx, r)
+	if err != nil {
+		return r, err
+	}
 	r.Amendments = append(r.Amendments, gaps...)
-	return r, err
+	if r.Known != nil {
+		since, err := e.afterwards(ctx, r)
+		if err != nil {
+			return r, err
+		}
+		r.Amendments = append(r.Amendments, since.amendments(r)...)
+	}
+	slices.SortStableFunc(r.Amendments, func(a, b report.Amendment) int { return a.At.Compare(b.At) })
+	return r, nil
 }
 
 // gapAmendments are what has happened to the gaps of a frozen report since: to

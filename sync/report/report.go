@@ -25,6 +25,11 @@ type Report struct {
 	Unchecked       string    `json:"unchecked,omitempty"`       // why the day could not be checked, in plain words; empty: it could
 	FrozenAt        time.Time `json:"frozen_at,omitzero"`        // from then on the figures stay; zero: they still move
 
+	// Known is what the orders of the day that are known here were worth when it was
+	// frozen. What becomes of them is told by it; nil: it is not frozen, or an older
+	// version froze it.
+	Known *Tally `json:"known,omitempty"`
+
 	Balance    Balance     `json:"balance"`
 	ByRule     []Excluded  `json:"by_rule"` // what Balance.Excluded consists of
 	Gaps       []Gap       `json:"gaps"`

@@ -31,6 +31,20 @@ func (t *Tally) Add(currency string, amount decimal.Decimal) {
 	t.Money[at].Amount = t.Money[at].Amount.Add(amount)
 }
 
+// Revalued says in words what the orders of a day are worth that were worth so much
+// before: a sentence for each currency in which that differs.
+func (t Tally) Revalued(before Tally) (said []string) {
+	var off Tally
+	off.count(t, 1)
+	off.count(before, -1)
+	for _, m := range off.Money {
+		if !m.Amount.IsZero() {
+			said = append(said, "the orders of this day are worth "+t.in(m.Currency).String()+" now, not "+before.in(m.Currency).String()+", by changes in Shopify since")
+		}
+	}
+	return said
+}
+
 // Empty says that no order was counted and no currency's sum differs from zero.
 func (t Tally) Empty() bool {
 	return t.Orders == 0 && !slices.ContainsFunc(t.Money, func(m Money) bool { return !m.Amount.IsZero() })

@@ -115,3 +115,13 @@ func TestNothingOfADayIsChangedByAskingForItsDifference(t *testing.T) {
 	b.Difference()
 	require.Equal(t, gapsDay().Balance, b)
 }
+
+func TestWhatOrdersAreWorthNowIsToldOnceForEachCurrencyInWhichItDiffers(t *testing.T) {
+	before, now := tally(3, "EUR", "1250", "JPY", "500", "USD", "10"), tally(3, "EUR", "1204", "GBP", "7.50", "USD", "10.00")
+	require.Equal(t, []string{
+		"the orders of this day are worth 1,204.00 EUR now, not 1,250.00 EUR, by changes in Shopify since",
+		"the orders of this day are worth 7.50 GBP now, not 0.00 GBP, by changes in Shopify since",
+		"the orders of this day are worth 0 JPY now, not 500 JPY, by changes in Shopify since",
+	}, now.Revalued(before))
+	require.Empty(t, now.Revalued(now))
+}
