@@ -158,7 +158,7 @@ func (e *Engine) gapAmendments(ctx context.Context, r report.Report) (all []repo
 		if about[g.ID] != "" {
 			continue
 		}
-		about[g.ID] = orderOrShop(g) // it came back, which is the matter of another day
+		about[g.ID] = orderOrShop(g) // by now it is the matter of another day alone
 		its, err := e.store.GapSteps(ctx, g.ID)
 		if err != nil {
 			return nil, err
