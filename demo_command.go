@@ -459,6 +459,9 @@ func (d *demo) judge(ctx context.Context) error {
 	b := d.balance
 	fmt.Fprintf(d.out, "Gapless's own balance: %d in Shopify = %d in the ERP + %d cancelled + %d excluded + %d pending + %d parked + %d missing\n",
 		b.Shopify.Orders, b.ERP.Orders, b.Cancelled.Orders, b.Excluded.Orders, b.Pending.Orders, b.Parked.Orders, b.Missing.Orders)
+	if b.Overdue > 0 {
+		fmt.Fprintf(d.out, "of those pending, %d are on the way for too long\n", b.Overdue)
+	}
 	if !b.Balanced() || b.Shopify.Orders != int64(len(orders)) {
 		return fmt.Errorf("Gapless's own balance is not what the two ledgers say: %d orders in the shop", len(orders))
 	}

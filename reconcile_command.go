@@ -137,6 +137,9 @@ func (r reconciled) tell(w io.Writer) {
 	if r.Balance.Wrong > 0 {
 		fmt.Fprintf(w, "  of those in the ERP, %d are not as Shopify has them\n", r.Balance.Wrong)
 	}
+	if r.Balance.Overdue > 0 {
+		fmt.Fprintf(w, "  of those pending, %d are on the way for too long\n", r.Balance.Overdue)
+	}
 	for _, e := range r.ByRule {
 		fmt.Fprintf(w, "  excluded by the rule %q: %s\n", printable(e.Rule), e.Tally)
 	}
@@ -156,18 +159,18 @@ func (r reconciled) headline() string {
 	case r.off() && !r.OK:
 		return "NOT BALANCED"
 	case r.off():
-		return "balanced, with " + gapsCounted(r.found()) + " to look at"
+		return "balanced, with " + counted(r.found(), "gap") + " to look at"
 	case r.Ignored > 0:
-		return "balanced but for " + gapsCounted(r.Ignored) + " that people ignored"
+		return "balanced but for " + counted(r.Ignored, "gap") + " that people ignored"
 	}
 	return "balanced"
 }
 
-func gapsCounted(n int64) string {
+func counted(n int64, thing string) string {
 	if n == 1 {
-		return "1 gap"
+		return "1 " + thing
 	}
-	return fmt.Sprintf("%d gaps", n)
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // found is how many gaps the comparison saw, new or known, that nobody ignored.
@@ -181,15 +184,17 @@ func (r reconciled) found() int64 {
 
 // off says that there is something to look at. What does not add up only by gaps
 // that people ignored was looked at.
-func (r reconciled) off() bool { return r.found() > 0 || !r.OK && r.Ignored == 0 }
+func (r reconciled) off() bool {
+	return r.found() > 0 || r.Balance.Overdue > 0 || !r.OK && r.Ignored == 0
+}
 
 // verdict is what the command exits with. A side that could not be read weighs
 // more than gaps: nobody knows what it would have shown.
 func verdict(all []reconciled) error {
-	var gaps int64
+	var gaps, overdue int64
 	var blind, off []string
 	for _, r := range all {
-		gaps += r.found()
+		gaps, overdue = gaps+r.found(), overdue+r.Balance.Overdue
 		switch {
 		case !r.Complete:
 			blind = append(blind, r.Shop+": "+strings.Join(r.Notes, "; "))
@@ -200,8 +205,10 @@ func verdict(all []reconciled) error {
 	switch {
 	case len(blind) > 0:
 		return fmt.Errorf("not everything could be compared; mend this and reconcile again: %s", strings.Join(blind, ". "))
+	case len(off) > 0 && overdue == 0:
+		return gapsFound{fmt.Errorf("%s found in %s", counted(gaps, "gap"), strings.Join(off, ", "))}
 	case len(off) > 0:
-		return gapsFound{fmt.Errorf("%s found in %s", gapsCounted(gaps), strings.Join(off, ", "))}
+		return gapsFound{fmt.Errorf("%s found, and %s on the way for too long, in %s; gapless gaps --kind stuck says why", counted(gaps, "gap"), counted(overdue, "order"), strings.Join(off, ", "))}
 	}
 	return nil
 }

@@ -172,6 +172,33 @@ func TestASideThatCannotBeReadExitsWithOne(t *testing.T) {
 	require.Contains(t, said, "not seen: Shopify could not be read whole")
 }
 
+// Nobody fetches the orders: they are accounted for, and that is not enough.
+func TestReconcileIsNotBalancedWhileOrdersAreOnTheWayForTooLong(t *testing.T) {
+	w, books := pullWorld(t, setup{environ: append([]string{"GAPLESS_SHOPS__ACME__RECONCILE__STUCK=1ms"}, rarely...), shop: shopifytest.Options{Zone: time.FixedZone("", 0)}})
+	w.serve()
+	w.eventually(w.subscribed)
+	w.eventually(w.polledOnce)
+	w.placed(2)
+	w.eventually(func() error {
+		var offered int
+		if query(w, &offered, `SELECT count(*) FROM deliveries WHERE state = 'unknown'`); offered < 2 {
+			return fmt.Errorf("%d orders are on offer", offered)
+		}
+		return nil
+	})
+	said, told := w.reconciles(3)
+	require.Contains(t, said, "acme: NOT BALANCED\n")
+	require.Contains(t, said, "+ 2 pending +")
+	require.Contains(t, said, "of those pending, 2 are on the way for too long\n")
+	require.Contains(t, oneSentence(t, told), "2 orders on the way for too long, in acme; gapless gaps --kind stuck says why")
+
+	w.pulls(w.puller(books))
+	w.eventually(w.atRest)
+	said, _ = w.reconciles(0)
+	require.Contains(t, said, "acme: balanced\n")
+	require.NotContains(t, said, "too long")
+}
+
 // With the ERP out of reach, nobody knows: the report says so in its first line.
 func TestAReportOfADayThatCannotBeCheckedExitsWithOne(t *testing.T) {
 	w := lossy(t, &deaf{})

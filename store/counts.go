@@ -64,8 +64,8 @@ func (s *Store) ShopGaps(ctx context.Context, shop string) (g ShopGaps, err erro
 	return g, nil
 }
 
-// HealedSince counts the gaps of a shop that were first seen since a moment and
-// are closed.
+// HealedSince counts the gaps of a shop that were found since a moment and are
+// closed.
 func (s *Store) HealedSince(ctx context.Context, shop string, since time.Time) (n int64, err error) {
 	err = s.readers.QueryRowContext(ctx, `SELECT count(*) FROM gaps WHERE +shop = $1 AND first_seen >= $2 AND +state = 'closed'`, shop, micros(since)).Scan(&n)
 	if err != nil {

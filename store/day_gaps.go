@@ -6,13 +6,15 @@ import (
 )
 
 // ofDay chooses the gaps that the report of a day tells of: those of the orders
-// placed on it, whenever they were found; those that were found on it or began on
-// it; and those that a comparison of the day found of orders nothing else is
-// known of.
+// placed on it, whenever they were found; those that were found on it, once or
+// again, or began on it; and those that a comparison of the day found of orders
+// nothing else is known of.
 const ofDay = `SELECT g.id FROM orders o CROSS JOIN gaps g ON g.order_id = o.id AND g.shop = o.shop
 		WHERE o.shop = $1 AND o.created_at >= $2 AND o.created_at < $3
-	UNION ALL SELECT g.id FROM gaps g WHERE g.first_seen >= $2 AND (g.first_seen < $3 OR g.since >= $2 AND g.since < $3) AND +g.shop = $1
-	UNION ALL SELECT g.id FROM runs r CROSS JOIN gaps g ON g.run_id > 0 AND g.run_id = r.id WHERE r.shop = $1 AND r.kind = 'day' AND r.from_at = $2`
+	UNION ALL SELECT g.id FROM gaps g WHERE g.first_seen >= $2 AND +g.shop = $1 AND (g.first_seen < $3 OR g.since >= $2 AND g.since < $3
+			OR g.reopened > 0 AND EXISTS (SELECT 1 FROM gap_steps s WHERE s.gap_id = g.id AND s.step IN ('opened', 'reopened') AND s.at >= $2 AND s.at < $3))
+	UNION ALL SELECT g.id FROM runs r CROSS JOIN gaps g ON g.run_id > 0 AND g.run_id = r.id WHERE r.shop = $1 AND r.kind = 'day' AND r.from_at = $2
+		AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop = g.shop AND o.id = g.order_id)`
 
 // DayGaps are all gaps of a shop's day from one moment to another, oldest first.
 func (s *Store) DayGaps(ctx context.Context, shop string, from, to time.Time) ([]Gap, error) {

@@ -12,9 +12,9 @@ type GapFilter struct {
 	Kind    string
 	State   string // or Live
 	OrderID int64
-	Run     int64     // that found it first
-	From    time.Time // first seen from here on
-	To      time.Time // first seen before it
+	Run     int64     // that found it
+	From    time.Time // found from here on
+	To      time.Time // found before it
 	Seen    time.Time // last seen from here on
 	Before  int64     // only gaps with a smaller id: the cursor
 	Limit   int

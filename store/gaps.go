@@ -50,7 +50,7 @@ type Gap struct {
 	FoundBy   string
 	RunID     int64     // 0: not found by a run
 	Since     time.Time // when the fault began, as far as is known
-	FirstSeen time.Time
+	FirstSeen time.Time // when it was found; where it came back, that time
 	LastSeen  time.Time
 	CheckedAt time.Time // when the ERP was last asked about it
 	HealedBy  string
@@ -153,25 +153,31 @@ func (s *Store) foundGap(t *tx, g Gap) (id int64, ignored, fresh bool, err error
 	return id, state == GapIgnored, false, t.exec(`UPDATE gaps SET last_seen = $1, about = $2, detail = $3 WHERE id = $4`, micros(now), g.About, g.Detail, id)
 }
 
-func newGap(t *tx, g Gap, now time.Time) (int64, error) {
-	since := g.Since
-	if since.IsZero() || since.After(now) {
-		since = now
+// began is when the fault of a gap began that is found now: now, where nobody knows.
+func (g Gap) began(now time.Time) time.Time {
+	if g.Since.IsZero() || g.Since.After(now) {
+		return now
 	}
+	return g.Since
+}
+
+func newGap(t *tx, g Gap, now time.Time) (int64, error) {
 	id, err := t.insert(`INSERT INTO gaps (shop, order_id, erp, kind, subject, state, about, cause, detail, found_by, run_id, since,
 			first_seen, last_seen, checked_at, healed_by, closed_at, ignored_by, reason, reopened, alerted_at)
 		VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $12, 0, '', 0, '', '', 0, 0)`,
-		g.Shop, g.OrderID, g.ERP, g.Kind, g.Subject, g.About, g.Cause, g.Detail, g.FoundBy, g.RunID, micros(since), micros(now))
+		g.Shop, g.OrderID, g.ERP, g.Kind, g.Subject, g.About, g.Cause, g.Detail, g.FoundBy, g.RunID, micros(g.began(now)), micros(now))
 	if err != nil {
 		return 0, err
 	}
 	return id, gapStep(t, id, now, "opened", g.FoundBy, g.Detail)
 }
 
+// reopenGap has a gap begin anew: it was found now, and began after it was closed.
+// What it was before stays in its steps.
 func reopenGap(t *tx, id int64, g Gap, now time.Time, why string) error {
-	if err := t.exec(`UPDATE gaps SET state = 'open', about = $1, cause = $2, detail = $3, last_seen = $4, checked_at = 0, healed_by = '', closed_at = 0,
-			ignored_by = '', reason = '', reopened = reopened + 1, alerted_at = 0 WHERE id = $5`,
-		g.About, g.Cause, g.Detail, micros(now), id); err != nil {
+	if err := t.exec(`UPDATE gaps SET state = 'open', about = $1, cause = $2, detail = $3, found_by = $4, run_id = $5, since = min(max($6, closed_at), $7),
+			first_seen = $7, last_seen = $7, checked_at = 0, healed_by = '', closed_at = 0, ignored_by = '', reason = '', reopened = reopened + 1, alerted_at = 0
+		WHERE id = $8`, g.About, g.Cause, g.Detail, g.FoundBy, g.RunID, micros(g.began(now)), micros(now), id); err != nil {
 		return err
 	}
 	return gapStep(t, id, now, "reopened", g.FoundBy, why+": "+g.Detail)
@@ -249,7 +255,7 @@ func (s *Store) CheckedGap(ctx context.Context, id int64, asked time.Time, detai
 }
 
 // UnhealedGap notes that what was started did not mend a gap, and that nothing is
-// under way any more: it is open again.
+// under way any more: it is open again. It never was in order.
 func (s *Store) UnhealedGap(ctx context.Context, id int64, why string) error {
 	return s.writer.apply(ctx, Gaps, func(t *tx) error { return unhealed(t, `id = $1`, why, s.now(), id) })
 }
@@ -268,7 +274,7 @@ func unhealed(t *tx, which, why string, now time.Time, args ...any) error {
 		if err := t.exec(`UPDATE gaps SET state = 'open' WHERE id = $1`, id); err != nil {
 			return err
 		}
-		if err := gapStep(t, id, now, "reopened", "", "what was started did not help: "+why); err != nil {
+		if err := gapStep(t, id, now, "seen", "", "what was started did not help: "+why); err != nil {
 			return err
 		}
 	}

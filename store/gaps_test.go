@@ -133,6 +133,54 @@ func TestAClosedGapComesBackAsTheSameOneOrIsAboutSomethingNew(t *testing.T) {
 	require.Equal(t, []string{GapClosed, GapOpen}, []string{gaps[0].State, gaps[1].State})
 }
 
+func TestAGapThatComesBackWasFoundThenAndBeganAfterItWasClosed(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	g := missing(1)
+	g.RunID, g.Since = 7, noon.Add(-time.Hour)
+	noted(t, s, g)
+	clock.at = noon.Add(time.Minute)
+	closed := clock.at
+	closeGap(t, s, 1, "poll")
+
+	clock.at = noon.Add(10 * time.Hour)
+	g.RunID, g.FoundBy, g.Since = 8, "deep", noon.Add(time.Second) // as the ERP dates the document
+	noted(t, s, g)
+	back := onlyGap(t, s)
+	require.Equal(t, []any{clock.at, clock.at, closed, "deep", int64(8)}, []any{back.FirstSeen, back.LastSeen, back.Since, back.FoundBy, back.RunID})
+	healed, err := s.HealedSince(t.Context(), "acme", noon.Add(time.Hour))
+	require.NoError(t, err)
+	require.Zero(t, healed)
+	clock.at = clock.at.Add(time.Minute)
+	closeGap(t, s, 1, "poll")
+	require.Equal(t, time.Minute, onlyGap(t, s).ClosedAt.Sub(onlyGap(t, s).FirstSeen))
+	healed, err = s.HealedSince(t.Context(), "acme", noon.Add(time.Hour))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, healed)
+
+	clock.at = noon.Add(20 * time.Hour)
+	g.Since = time.Time{}
+	noted(t, s, g)
+	require.Equal(t, clock.at, onlyGap(t, s).Since, "nobody knows")
+	closeGap(t, s, 1, "poll")
+	clock.at = clock.at.Add(-time.Hour) // the clock was ahead
+	noted(t, s, g)
+	require.Equal(t, onlyGap(t, s).FirstSeen, onlyGap(t, s).Since)
+}
+
+func TestAnIgnoredGapThatIsAboutSomethingNewWasFoundThen(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	g := missing(1)
+	noted(t, s, g)
+	ignore(t, s, 1)
+	clock.at = noon.Add(time.Hour)
+	g.About, g.FoundBy, g.Since = "v2", "poll", clock.at.Add(-time.Minute)
+	noted(t, s, g)
+	back := onlyGap(t, s)
+	require.Equal(t, []any{GapOpen, clock.at, g.Since, "poll"}, []any{back.State, back.FirstSeen, back.Since, back.FoundBy})
+}
+
 func TestEachKindSubjectShopOrderAndERPHasAGapOfItsOwn(t *testing.T) {
 	s := open(t)
 	first := missing(1)

@@ -294,6 +294,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.LastHour(ctx, noon))
 	note(s.ReportDays(ctx, "acme", "2026-11-01", "2026-11-30"))
 	note(s.PartialReports(ctx, "acme", "2026-11-01"))
+	note(nil, s.Placed(ctx, "acme", noon, noon.Add(time.Hour), noon, func(Placed) {}))
 	note(s.DayGaps(ctx, "acme", noon, noon.Add(time.Hour)))
 	note(s.DaySteps(ctx, "acme", noon, noon.Add(time.Hour), noon))
 	for _, f := range []GapFilter{{State: Live}, {State: GapClosed}, {Kind: GapMissing, State: Live}, {Shop: "acme", OrderID: 1}} {

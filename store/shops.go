@@ -20,6 +20,7 @@ type Shop struct {
 	ShopifyID      string    // gid://shopify/Shop/1; empty: not told yet
 	Domain         string    // under which ShopifyID was told
 	Timezone       string    // IANA; empty: not told yet
+	StartedAt      time.Time // when Gapless first took care of it
 	BeganAt        time.Time // orders placed before it are not looked for
 	// Changes from CompleteFrom to CompleteThrough were compared on all three
 	// sides; zero: none were, or a clock that was ahead has noted it, so that nobody
@@ -45,15 +46,15 @@ func shopRow(t *tx, shop string) error {
 // Shop returns what is known of a shop; nothing, at first.
 func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 	shop := Shop{Name: name}
-	var uninstalled, subscribed, cursor, polled, began, from, through int64
+	var uninstalled, subscribed, cursor, polled, started, began, from, through int64
 	err := s.readers.QueryRowContext(ctx, `SELECT uninstalled_at, subscribed_at, subscribe_error, poll_cursor, polled_at, poll_error,
-			shopify_id, domain, timezone, began_at, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
-		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.ShopifyID, &shop.Domain, &shop.Timezone, &began, &from, &through, &shop.NumberSeen)
+			shopify_id, domain, timezone, started_at, began_at, complete_from, complete_through, number_seen FROM shops WHERE shop = $1`, name).
+		Scan(&uninstalled, &subscribed, &shop.SubscribeError, &cursor, &polled, &shop.PollError, &shop.ShopifyID, &shop.Domain, &shop.Timezone, &started, &began, &from, &through, &shop.NumberSeen)
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop, nil
 	}
 	shop.UninstalledAt, shop.SubscribedAt, shop.PollCursor, shop.PolledAt = timeOf(uninstalled), timeOf(subscribed), timeOf(cursor), timeOf(polled)
-	shop.BeganAt = timeOf(began)
+	shop.StartedAt, shop.BeganAt = timeOf(started), timeOf(began)
 	if through <= micros(s.now()) {
 		shop.CompleteFrom, shop.CompleteThrough = timeOf(from), timeOf(through)
 	}
@@ -173,14 +174,16 @@ func (s *Store) Habit(ctx context.Context, shop string, hours []time.Time) ([]in
 }
 
 // Began notes that a shop's orders placed from one moment up to another are
-// Gapless's to carry. The beginning only ever moves back, as backfills take older
-// orders in, and only where no hole is left between.
+// Gapless's to carry. It is first called when Gapless starts with the shop, at to.
+// The beginning only ever moves back, as backfills take older orders in, and only
+// where no hole is left between.
 func (s *Store) Began(ctx context.Context, shop string, from, to time.Time) error {
 	return s.writer.apply(ctx, 0, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE shops SET began_at = $1 WHERE shop = $2 AND (began_at = 0 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to))
+		return t.exec(`UPDATE shops SET began_at = $1, started_at = CASE WHEN began_at = 0 THEN $3 ELSE started_at END
+			WHERE shop = $2 AND (began_at = 0 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to))
 	})
 }
 

@@ -75,10 +75,10 @@ func TestAShopIsNothingUntilSomethingIsKnownOfIt(t *testing.T) {
 
 	told := Shop{Name: "acme", ShopifyID: "gid://shopify/Shop/1", Domain: "acme.myshopify.com", Timezone: "Europe/Berlin"}
 	require.NoError(t, s.LearnShop(t.Context(), told))
-	require.NoError(t, s.Began(t.Context(), "acme", hour(5), hour(5)))
+	require.NoError(t, s.Began(t.Context(), "acme", hour(5), hour(6)))
 	require.NoError(t, s.NumbersSeen(t.Context(), "acme", 1005))
 	want := told
-	want.BeganAt, want.NumberSeen = hour(5), 1005
+	want.StartedAt, want.BeganAt, want.NumberSeen = hour(6), hour(5), 1005
 	shop, err = s.Shop(t.Context(), "acme")
 	require.NoError(t, err)
 	require.Equal(t, want, shop)
@@ -92,7 +92,7 @@ func TestAShopIsNothingUntilSomethingIsKnownOfIt(t *testing.T) {
 	require.NoError(t, s.Began(t.Context(), "acme", hour(3), hour(5)))
 	shop, err = s.Shop(t.Context(), "acme")
 	require.NoError(t, err)
-	require.Equal(t, hour(3), shop.BeganAt)
+	require.Equal(t, []time.Time{hour(6), hour(3)}, []time.Time{shop.StartedAt, shop.BeganAt}, "it started once")
 }
 
 // cursor is up to when the changes of a shop were polled.

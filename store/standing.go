@@ -23,9 +23,10 @@ type Standing struct {
 	State       string
 	Wanted      string
 	Held        string
-	Sent        string // the version of the last intent: the ERP's document may carry it, where the change since concerned nothing that is mapped
-	Present     bool   // a document was seen in the ERP
-	Since       time.Time
+	Sent        string    // the version of the last intent: the ERP's document may carry it, where the change since concerned nothing that is mapped
+	Present     bool      // a document was seen in the ERP
+	Since       time.Time // when it last left delivered, excluded or parked
+	Behind      bool      // an order of the past that lets today's go first, and was not tried yet
 	ChangedAt   time.Time
 	WrittenAt   time.Time // when a call of ours last changed the document
 	Rule        string
@@ -48,7 +49,7 @@ const standingPage = 5000
 
 const standingColumns = `o.shop, o.id, o.name, o.version, o.currency, o.total, o.created_at, o.updated_at, o.cancelled_at, o.deleted_at,
 	coalesce(d.erp, ''), coalesce(d.state, ''), coalesce(d.wanted, ''), coalesce(d.held, ''), coalesce(d.sent, ''), coalesce(d.present, 0), coalesce(d.since, 0),
-	coalesce(d.changed_at, 0), coalesce(d.written_at, 0), coalesce(d.rule, ''), coalesce(d.reason, ''), coalesce(d.erp_total, '')`
+	coalesce(d.background = 1 AND d.tries = 0, 0), coalesce(d.changed_at, 0), coalesce(d.written_at, 0), coalesce(d.rule, ''), coalesce(d.reason, ''), coalesce(d.erp_total, '')`
 
 const fromStandings = ` FROM orders o LEFT JOIN deliveries d ON d.shop = o.shop AND d.order_id = o.id AND d.erp = $1`
 
@@ -125,7 +126,7 @@ func (s *Store) standings(ctx context.Context, all []Standing, query string, arg
 		var st Standing
 		var created, updated, cancelled, deleted, since, changed, written int64
 		if err := rows.Scan(&st.Shop, &st.ID, &st.Name, &st.Version, &st.Currency, &st.Total, &created, &updated, &cancelled, &deleted,
-			&st.ERP, &st.State, &st.Wanted, &st.Held, &st.Sent, &st.Present, &since, &changed, &written, &st.Rule, &st.Reason, &st.ERPTotal); err != nil {
+			&st.ERP, &st.State, &st.Wanted, &st.Held, &st.Sent, &st.Present, &since, &st.Behind, &changed, &written, &st.Rule, &st.Reason, &st.ERPTotal); err != nil {
 			return nil, err
 		}
 		st.CreatedAt, st.UpdatedAt, st.CancelledAt, st.DeletedAt = timeOf(created), timeOf(updated), timeOf(cancelled), timeOf(deleted)

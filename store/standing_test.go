@@ -204,3 +204,21 @@ func TestAnOrderThatWasDeletedBeforeItWasHeardOfIsDeleted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, noon, known[OrderKey{"acme", 1}].DeletedAt, "it was deleted once")
 }
+
+func TestAnOrderOfThePastIsBehindTodaysUntilItIsTried(t *testing.T) {
+	s := open(t)
+	past := order(1, 1)
+	past.Background = true
+	intake(t, s, past, order(2, 1))
+	behind := func(id int64) bool {
+		known, err := s.StandingsOf(t.Context(), "books", []OrderKey{{"acme", id}})
+		require.NoError(t, err)
+		return known[OrderKey{"acme", id}].Behind
+	}
+	require.Equal(t, []bool{true, false}, []bool{behind(1), behind(2)})
+	deliver(t, s) // today's goes first
+	r := settle(claimed(t, s), StateDue)
+	r.Tries = 1
+	require.NoError(t, s.Settle(t.Context(), r))
+	require.False(t, behind(1))
+}

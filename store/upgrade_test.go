@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ func TestADatabaseOfTheFirstReleaseGoesOnWithAllThatWasInIt(t *testing.T) {
 			require.Equal(t, there.DeletedAt.UnixMicro(), one[int64](t, s.readers, `SELECT at FROM deleted_orders WHERE order_id = 2`))
 			shop, err := s.Shop(t.Context(), "acme")
 			require.NoError(t, err)
-			require.Equal(t, []any{noon, noon, time.Time{}, time.Time{}}, []any{shop.PollCursor, shop.SubscribedAt, shop.BeganAt, shop.CompleteThrough})
+			require.Equal(t, []any{noon, noon, time.Time{}, time.Time{}, time.Time{}}, []any{shop.PollCursor, shop.SubscribedAt, shop.StartedAt, shop.BeganAt, shop.CompleteThrough})
 
 			// What was due is delivered, what was being sent is looked up, and new versions come in.
 			freed, err := s.Recover(t.Context(), true)
@@ -106,5 +107,36 @@ func TestADatabaseOfTheFirstReleaseGoesOnWithAllThatWasInIt(t *testing.T) {
 			c := claimed(t, s)
 			require.Equal(t, []any{int64(3), string(newer.Content)}, []any{c.ID, string(c.Order.Content)})
 		})
+	}
+}
+
+// Whose reports are made already, goes on with them: from the first run on, or from
+// where it began, where none is known.
+func TestAnUpgradeTellsSinceWhenShopsAreTakenCareOf(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gapless.db")
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=rwc"+pragmas)
+	require.NoError(t, err)
+	steps, err := migrations()
+	require.NoError(t, err)
+	before := slices.DeleteFunc(slices.Clone(steps), func(m migration) bool { return m.version >= 14 })
+	require.NoError(t, applyMigrations(t.Context(), db, before))
+	began := map[string]time.Time{"acme": hour(1), "beta": hour(2), "new": {}}
+	for shop, at := range began {
+		_, err := db.Exec(`INSERT INTO shops (shop, uninstalled_at, subscribed_at, subscribe_error, poll_cursor, polled_at, poll_error, began_at)
+			VALUES ($1, 0, 0, '', 0, 0, '', $2)`, shop, micros(at))
+		require.NoError(t, err)
+	}
+	for _, n := range []int{9, 7} {
+		_, err := db.Exec(`INSERT INTO runs (shop, kind, state, by, from_at, to_at, heal, started_at, ended_at, done, total, found, data, note)
+			VALUES ('acme', 'poll', 'done', 'schedule', 0, 0, 1, $1, $1, 0, 0, 0, '{}', '')`, micros(hour(n)))
+		require.NoError(t, err)
+	}
+	require.NoError(t, db.Close())
+
+	s := open(t, at(path))
+	for shop, want := range map[string]time.Time{"acme": hour(7), "beta": hour(2), "new": {}} {
+		got, err := s.Shop(t.Context(), shop)
+		require.NoError(t, err)
+		require.Equal(t, []time.Time{want, began[shop]}, []time.Time{got.StartedAt, got.BeganAt}, shop)
 	}
 }

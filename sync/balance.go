@@ -42,6 +42,9 @@ func (r *reconciler) count(l line, v verdict) {
 		add(&b.Missing, currency, total)
 	default:
 		add(&b.Pending, currency, total)
+		if v.overdue {
+			b.Overdue++
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,22 +124,61 @@ func (e *Engine) amended(ctx context.Context, kept store.Report) (report.Report,
 	if err := json.Unmarshal(kept.Content, &r); err != nil {
 		return r, fmt.Errorf("read the report of %s for %s: %w", kept.Shop, kept.Day, err)
 	}
-	gaps, err := e.gapsOf(ctx, r)
+	gaps, err := e.gapAmendments(ctx, r)
 	if err != nil {
 		return r, err
 	}
+	r.Amendments = append(r.Amendments, gaps...)
+	if r.Known != nil {
+		since, err := e.afterwards(ctx, r)
+		if err != nil {
+			return r, err
+		}
+		r.Amendments = append(r.Amendments, since.amendments(r)...)
+	}
+	slices.SortStableFunc(r.Amendments, func(a, b report.Amendment) int { return a.At.Compare(b.At) })
+	return r, nil
+}
+
+// gapAmendments are what has happened to the gaps of a frozen report since: to
+// those that it tells of, and to those that are of its day by now.
+func (e *Engine) gapAmendments(ctx context.Context, r report.Report) (all []report.Amendment, err error) {
+	gaps, err := e.gapsOf(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	about := map[int64]string{}
 	for _, g := range gaps {
-		about[g.ID] = cmp.Or(g.Order, "The shop")
+		about[g.ID] = orderOrShop(g)
 	}
 	steps, err := e.store.DaySteps(ctx, r.Shop, r.From, r.To, r.FrozenAt)
-	for _, s := range steps {
-		if what := amendment(s.GapStep); what != "" && about[s.GapID] != "" {
-			r.Amendments = append(r.Amendments, report.Amendment{At: s.At, What: about[s.GapID] + what})
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range r.Gaps {
+		if about[g.ID] != "" {
+			continue
+		}
+		about[g.ID] = orderOrShop(g) // by now it is the matter of another day alone
+		its, err := e.store.GapSteps(ctx, g.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range its {
+			if s.At.After(r.FrozenAt) {
+				steps = append(steps, store.DayStep{GapID: g.ID, GapStep: s})
+			}
 		}
 	}
-	return r, err
+	for _, s := range steps {
+		if what := amendment(s.GapStep); what != "" && about[s.GapID] != "" {
+			all = append(all, report.Amendment{At: s.At, What: about[s.GapID] + what})
+		}
+	}
+	return all, nil
 }
+
+func orderOrShop(g report.Gap) string { return cmp.Or(g.Order, "The shop") }
 
 // amendment says in words what a step in the life of a gap changes about its day.
 func amendment(s store.GapStep) string {

@@ -17,7 +17,8 @@
 //	reconcile.go              Shopify, store and ERP over a window: merged by order
 //	                          (compare.go, spool.go), judged one by one (verdict.go)
 //	gaps.go                   what differs: why, what mends it, seen healed in the ERP
-//	daily.go                  the balance of each shop's day, frozen; letters.go sends it
+//	daily.go                  the balance of each shop's day, frozen; letters.go sends it,
+//	                          afterwards.go tells what becomes of its orders
 //	backfill.go               orders of the past
 //
 // Every arrow is a step: a method of Engine that does one bounded piece of work

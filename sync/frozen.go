@@ -99,7 +99,7 @@ func (e *Engine) owes(ctx context.Context, shop *Shop, day string, zone *time.Lo
 		return o, false, nil
 	}
 	state, err := e.store.Shop(ctx, shop.Name)
-	if err != nil || state.BeganAt.IsZero() || !o.to.After(e.started) && !o.to.After(state.BeganAt.Add(shop.Reconcile.Window)) {
+	if err != nil || state.StartedAt.IsZero() || !o.to.After(state.StartedAt) {
 		return o, false, err // Gapless was not there yet
 	}
 	kept, err := e.store.Report(ctx, shop.Name, day)
@@ -153,6 +153,11 @@ func (e *Engine) freeze(ctx context.Context, o owed, r report.Report) (err error
 	if r.Gaps, err = e.gapsOf(ctx, r); err != nil { // what happens from now on is an amendment
 		return err
 	}
+	now, err := e.afterwards(ctx, r)
+	if err != nil {
+		return err
+	}
+	r.Known = &now.known
 	if o.partial != nil {
 		var told report.Report
 		if err := json.Unmarshal(o.partial.Content, &told); err != nil {

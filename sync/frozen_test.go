@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
 	"github.com/stretchr/testify/require"
 
 	"gapless/erp"
@@ -182,4 +183,79 @@ func TestAnAmendmentTellsOfWhatIsLostAndFoundAgain(t *testing.T) {
 	for i, what := range []string{"was found later", "is in order since", "is no longer in order", "is in order since"} {
 		require.Contains(t, r.Amendments[i].What, what)
 	}
+}
+
+func TestAReplayThatDidNotHelpIsNoAmendment(t *testing.T) {
+	box := &postbox{}
+	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}, rules: []erp.Rule{waits}})
+	a.reconfigure(func(c *Config) { c.Report = ReportConfig{At: 7 * time.Hour, Channels: []Channel{box}} })
+	k := a.create()
+	a.settle()
+	a.until(1, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.until(1, 9, 0)
+	_, err := a.engine.ReplayGaps(t.Context(), []int64{a.gap(k).ID}, "ann")
+	require.NoError(t, err)
+	a.settle()
+	require.Equal(t, []string{store.GapParked, store.GapOpen}, []string{a.gap(k).Kind, a.gap(k).State})
+	require.Empty(t, a.report("2026-11-23").Amendments, "it was not in order before either")
+}
+
+func TestAnAmendmentStaysThoughItsGapComesBackOnAnotherDay(t *testing.T) {
+	a, _ := reporting(t)
+	k := a.place()
+	edited := func() {
+		require.True(t, a.erp.Reprice(ref(k.Shop, k.ID), erp.NewAmount(decimal.RequireFromString("1.23"), 2)))
+	}
+	found := func() {
+		t.Helper()
+		_, err := a.engine.compareDay(t.Context(), "acme", "2026-11-23", false, "test")
+		require.NoError(t, err)
+		require.Equal(t, store.GapOpen, a.gap(k).State)
+	}
+	a.until(1, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.until(1, 22, 0)
+	edited()
+	a.until(2, 6, 0)
+	found()
+	a.until(2, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	require.NotZero(t, gapNamed(a.report("2026-11-24"), k.ID), "it began on that day")
+	a.until(2, 9, 0)
+	a.settle()
+	a.verify()
+	a.until(4, 8, 0)
+	edited()
+	a.until(4, 9, 0)
+	found()
+	r := a.report("2026-11-24")
+	require.Len(t, r.Amendments, 2)
+	require.Contains(t, r.Amendments[0].What, "is in order since")
+	require.Contains(t, r.Amendments[1].What, "is no longer in order")
+	require.Equal(t, a.Now(), gapNamed(a.report("2026-11-27"), k.ID).FirstSeen, "and that day's report tells of it, too")
+}
+
+func TestALargerWindowOfComparisonsLosesNoReport(t *testing.T) {
+	a, box := reporting(t)
+	a.until(2, 6, 30)
+	a.reconfigure(func(c *Config) { c.Shops[0].Reconcile.Window = 7 * 24 * time.Hour })
+	a.until(2, 9, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Len(t, box.got, 2, "23 and 24 November")
+}
+
+// What was placed then was another's to carry.
+func TestABackfillBringsNoReportsOfDaysBeforeGaplessWasThere(t *testing.T) {
+	a, box := reporting(t)
+	run, err := a.engine.StartBackfill(t.Context(), "acme", epoch.AddDate(0, 0, -5), a.Now(), "test")
+	require.NoError(t, err)
+	a.pass(time.Second)
+	require.Equal(t, store.RunDone, a.carryOn(run).State)
+	require.Equal(t, epoch.AddDate(0, 0, -5), a.cursor().BeganAt)
+	a.until(1, 9, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	a.lettersSent()
+	require.Len(t, box.got, 1, "23 November")
 }

@@ -203,17 +203,21 @@ func changed(g store.Gap) time.Time {
 
 // healed closes a gap, and says by what it was healed.
 func (e *Engine) healed(ctx context.Context, g store.Gap, l line) error {
-	by := "a webhook or a new version"
+	byItself := "a webhook or a new version"
 	if g.Kind == store.GapOrphan || g.Kind == store.GapDoubled {
-		by = "a person, in the ERP"
+		byItself = "a person, in the ERP"
 	}
 	steps, err := e.store.GapSteps(ctx, g.ID)
 	if err != nil {
 		return err
 	}
+	by := byItself
 	for _, s := range steps {
-		if s.Step == "healing" {
+		switch s.Step {
+		case "healing":
 			by = s.By
+		case "reopened": // what healed it before did not heal it now
+			by = byItself
 		}
 	}
 	switch {

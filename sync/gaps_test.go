@@ -157,7 +157,7 @@ func TestAGapThatAReplayDidNotMendIsOpenAgain(t *testing.T) {
 	require.Equal(t, store.GapOpen, a.gap(k).State)
 	steps, err := a.store.GapSteps(t.Context(), parked.ID)
 	require.NoError(t, err)
-	require.Equal(t, "reopened", steps[len(steps)-1].Step)
+	require.Equal(t, store.GapStep{At: a.Now(), Step: "seen", Detail: "what was started did not help: " + a.gap(k).Detail}, steps[len(steps)-1], "it was never in order")
 }
 
 // Shopify may hide orders that are older than it lets an app read.
@@ -439,6 +439,29 @@ func TestAPersonReplaysGaps(t *testing.T) {
 	_, err = a.engine.ReplayGaps(t.Context(), []int64{id, 99}, "ann")
 	require.ErrorIs(t, err, store.ErrNotFound)
 	require.ErrorIs(t, a.engine.IgnoreGap(t.Context(), id, "ann", "whatever"), ErrNoGap)
+}
+
+func TestAGapThatComesBackIsNotHealedByWhatHealedItBefore(t *testing.T) {
+	a := build(t, setup{})
+	k := a.place()
+	lost := func() {
+		require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+		a.reconcile(false)
+		require.Equal(t, store.GapOpen, a.gap(k).State)
+	}
+	lost()
+	_, err := a.engine.ReplayGaps(t.Context(), []int64{a.gap(k).ID}, "ann")
+	require.NoError(t, err)
+	a.settle()
+	a.verify()
+	require.Equal(t, "ann", a.gap(k).HealedBy)
+	lost()
+	require.Equal(t, []any{1, a.Now()}, []any{a.gap(k).Reopened, a.gap(k).FirstSeen})
+	a.replay(k)
+	a.settle()
+	a.verify()
+	require.Equal(t, "a webhook or a new version", a.gap(k).HealedBy)
+	require.Equal(t, time.Second, a.gap(k).ClosedAt.Sub(a.gap(k).FirstSeen))
 }
 
 func TestAReplayOfAParkedOrderOpensNothingStuck(t *testing.T) {

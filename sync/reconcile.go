@@ -158,6 +158,7 @@ func (r *reconciler) compare(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	r.allowed = r.now().Add(-r.shop.Reconcile.Stuck)
 	known := r.store.Standings(ctx, r.shop.Name, r.shop.ERP, r.pass.Axis, r.pass.From, r.pass.To)
 	for l, err := range merge(r.heads.sorted(), known, r.docs.sorted()) {
 		if err != nil {

@@ -291,6 +291,51 @@ func TestAnOrderThatWaitsTooLongIsAGap(t *testing.T) {
 	a.judge()
 }
 
+func TestADayIsNotBalancedWhileItsOrdersAreOnTheWayForTooLong(t *testing.T) {
+	box := &postbox{}
+	a := build(t, setup{shop: shopifytest.Options{Zone: time.UTC}})
+	a.reconfigure(func(c *Config) { c.Report = ReportConfig{At: 7 * time.Hour, Channels: []Channel{box}} })
+	a.place()
+	a.erp.SetFaults(erptest.Mix{erptest.Unavailable: 1})
+	k := a.create()
+	a.settle()
+	r := a.reconcile(true)
+	require.True(t, r.Balanced(), "within the time allowed")
+	require.Equal(t, []int64{1, 0}, []int64{r.Balance.Pending.Orders, r.Balance.Overdue})
+	a.pass(15 * time.Minute)
+	r = a.reconcile(true)
+	require.False(t, r.Balanced())
+	require.Equal(t, []int64{1, 1}, []int64{r.Balance.Pending.Orders, r.Balance.Overdue})
+	require.Empty(t, r.Faults, "the look for stuck orders finds the gap")
+	require.Empty(t, a.gaps(k))
+
+	a.until(1, 7, 0)
+	day, err := a.engine.compareDay(t.Context(), "acme", "2026-11-23", true, "test")
+	require.NoError(t, err)
+	require.False(t, day.Balanced())
+	require.Equal(t, "acme, 23 November 2026, NOT BALANCED: 1 order on the way for too long.", day.Headline())
+	a.erp.SetFaults(nil)
+	a.settleLater(2 * time.Hour)
+	require.True(t, a.reconcile(true).Balanced())
+	require.True(t, a.report("2026-11-23").Balanced())
+}
+
+// A backfill takes hours, and today's orders go first.
+func TestOrdersOfThePastThatWaitForTheirTurnAreNotOnTheWayForTooLong(t *testing.T) {
+	a := past(t, 5, shopifytest.Options{})
+	n := int64(len(a.shop.Orders()))
+	require.Equal(t, store.RunDone, a.carryOn(a.backfill()).State)
+	a.pass(time.Hour)
+	r := a.reconcile(true)
+	require.True(t, r.Balanced(), "%+v", r)
+	require.Equal(t, []int64{n, 0}, []int64{r.Balance.Pending.Orders, r.Balance.Overdue})
+	a.erp.SetFaults(erptest.Mix{erptest.Unavailable: 1})
+	a.send() // their turn has come, and the ERP does not take them
+	r = a.reconcile(true)
+	require.False(t, r.Balanced())
+	require.Equal(t, []int64{n, n}, []int64{r.Balance.Pending.Orders, r.Balance.Overdue})
+}
+
 func TestAnIgnoredGapStaysIgnoredUntilItIsAboutSomethingNew(t *testing.T) {
 	a := build(t, setup{})
 	k := a.place()

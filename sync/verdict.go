@@ -45,13 +45,14 @@ const (
 
 // verdict is what the comparison of one order comes to.
 type verdict struct {
-	class  class
-	kind   string // of the gap; empty: all is well
-	cause  string
-	detail string
-	about  string
-	ask    bool   // Shopify has more to tell of this order: fetch it
-	doc    *entry // the one live document
+	class   class
+	kind    string // of the gap; empty: all is well
+	cause   string
+	detail  string
+	about   string
+	ask     bool   // Shopify has more to tell of this order: fetch it
+	overdue bool   // it is on the way for too long; the gap of that is found by FindStuck
+	doc     *entry // the one live document
 }
 
 // comparison is what is needed to judge a line.
@@ -60,6 +61,7 @@ type comparison struct {
 	until     time.Time // changes after it are on their way, not missing
 	listed    time.Time // the ERP's list shows every document that changed from here on
 	asked     time.Time // the ERP may not show later writes; deliveries that moved since are judged by their own word
+	allowed   time.Time // what is on the way since before it is so for too long; zero: nothing is
 	tolerance decimal.Decimal
 	shopify   bool // the side was read whole
 	erp       bool
@@ -144,7 +146,7 @@ func (c comparison) standing(l line, live []entry) verdict {
 			v.detail = fmt.Sprintf("%s is excluded, and %s is still live in the ERP", k.Name, live[0].name)
 		}
 	case k.State != store.StateDelivered:
-		v.class = classPending
+		v.class, v.overdue = classPending, k.Since.Before(c.allowed) && !k.Behind
 	case !k.CancelledAt.IsZero():
 		v.class = classCancelled
 		if len(live) > 0 && !moved {

@@ -132,3 +132,39 @@ func TestAStrangerIsNoOrphanWhereShopifyCouldNotBeRead(t *testing.T) {
 	s := agreeing()
 	require.Empty(t, comparison{erp: true}.judge(line{id: 1, docs: s.docs}).kind)
 }
+
+// What is on the way is so for too long from a moment on; today's orders, and what
+// was tried.
+func TestWhatIsOnTheWayForTooLongIsToldFromWhatIsNot(t *testing.T) {
+	allowed := epoch.Add(-15 * time.Minute)
+	long, briefly := allowed.Add(-time.Second), allowed
+	for name, c := range map[string]struct {
+		state  string
+		since  time.Time
+		behind bool
+		late   bool
+	}{
+		"due":                         {store.StateDue, long, false, true},
+		"being sent":                  {store.StateSending, long, false, true},
+		"unknown":                     {store.StateUnknown, long, false, true},
+		"due for a while":             {store.StateDue, briefly, false, false},
+		"of the past, not tried yet":  {store.StateDue, long, true, false},
+		"delivered":                   {store.StateDelivered, long, false, false},
+		"parked":                      {store.StateParked, long, false, false},
+		"excluded":                    {store.StateExcluded, long, false, false},
+		"Shopify knows it newer here": {store.StateDue, long, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := agreeing()
+			s.known.State, s.known.Since, s.known.Behind = c.state, c.since, c.behind
+			if name == "Shopify knows it newer here" {
+				s.head.updated = epoch
+			}
+			judge := comparison{until: epoch.Add(-2 * time.Minute), allowed: allowed, shopify: true, erp: true}
+			l := line{id: 1, head: s.head, known: s.known, docs: s.docs}
+			require.Equal(t, c.late, judge.judge(l).overdue)
+			judge.allowed = time.Time{}
+			require.False(t, judge.judge(l).overdue, "nobody asks")
+		})
+	}
+}

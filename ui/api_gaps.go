@@ -34,7 +34,7 @@ type Gap struct {
 	FoundBy       string     `json:"found_by"`
 	RunID         int64      `json:"run_id,omitempty" doc:"the run that found it"`
 	Since         time.Time  `json:"since" doc:"when it began, as far as is known"`
-	FirstSeen     time.Time  `json:"first_seen"`
+	FirstSeen     time.Time  `json:"first_seen" doc:"when it was found; where it came back, that time"`
 	DetectedAfter int64      `json:"detected_after_s" doc:"seconds from since to first_seen"`
 	LastSeen      time.Time  `json:"last_seen"`
 	CheckedAt     *time.Time `json:"checked_at" doc:"when the ERP was last asked about it"`

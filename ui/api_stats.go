@@ -45,7 +45,7 @@ type Stats struct {
 type Compared struct {
 	At              *time.Time `json:"at" doc:"when it began; null: there was none"`
 	CompleteThrough *time.Time `json:"complete_through" doc:"every change before it was compared; null: none were"`
-	Balanced        bool       `json:"balanced" doc:"all sides were read whole, and add up"`
+	Balanced        bool       `json:"balanced" doc:"all sides were read whole and add up, and nothing is on the way for too long"`
 	Run             int64      `json:"run,omitempty" doc:"at /api/v1/runs/{id}; none where there was none, and of several shops together"`
 }
 

@@ -233,7 +233,7 @@ func sumsOf(r report.Report) []sum {
 		sums = append(sums, sumOf(short(e.Rule, 80), e.Tally, "part"))
 	}
 	return append(sums, sumOf("On the way", b.Pending, ""), sumOf("Waiting for a person", b.Parked, ""), sumOf("Missing", b.Missing, ""),
-		sumOf("Difference", b.Difference(), "result"), sum{Label: "Documents wrong in the ERP", Orders: b.Wrong})
+		sumOf("Difference", b.Difference(), "result"), sum{Label: "Documents wrong in the ERP", Orders: b.Wrong}, sum{Label: "On the way for too long", Orders: b.Overdue})
 }
 
 func sumOf(label string, t report.Tally, kind string) sum {

@@ -97,6 +97,8 @@ func verdictOf(r store.Run, s saw) (tone, icon, headline string) {
 		return "unsure", "unsure", runStates[r.State].Text
 	case r.Found > 0:
 		return "bad", "bad", plural(r.Found, "gap") + " found"
+	case s.Balance != nil && s.Balance.Overdue > 0 && s.Balance.Difference().Empty():
+		return "bad", "bad", plural(s.Balance.Overdue, "order") + " on the way for too long"
 	case s.Balance != nil && !s.Balance.Balanced():
 		return "bad", "bad", "Does not add up"
 	case compares(r.Kind):

@@ -55,6 +55,7 @@ func TestARunSaysHowItEnded(t *testing.T) {
 		{store.RunDay, store.RunFailed, `[`, []string{"Failed", "the next run looks again"}},
 		{store.RunReconcile, store.RunStopped, `{}`, []string{"Stopped"}},
 		{store.RunReconcile, store.RunDone, `{"balance":{"shopify":{"orders":1}},"complete":true}`, []string{"Does not add up"}},
+		{store.RunReconcile, store.RunDone, `{"balance":{"shopify":{"orders":3},"pending":{"orders":3},"overdue":2},"complete":true}`, []string{"2 orders on the way for too long</h2>", `<th scope="row"><bdi>On the way for too long</bdi></th><td class="num">2`}},
 		{store.RunPoll, store.RunDone, `{"seen":30,"fetched":20,"lost":0,"young":4}`, []string{"Done", "Changed, says Shopify</dt><dd><bdi>30", "Message may still come</dt><dd><bdi>4"}},
 		{store.RunBackfill, store.RunDone, `{"known":12}`, []string{"Known here already</dt><dd><bdi>12", "orders placed from"}},
 		{store.RunBackfill, store.RunRunning, `{}`, []string{"Under way", "250 of 1,000"}},

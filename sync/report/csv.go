@@ -17,6 +17,7 @@ import (
 //	balance   shopify, erp, ...,   orders         money   -
 //	          missing, difference
 //	balance   wrong                documents      -       -
+//	balance   overdue              orders         -       -
 //	excluded  the rule's name      orders         money   -
 //	gap       the gap's kind       1 if an order  money   since, found, healed
 //	webhooks  received, ...        webhooks       -       -
@@ -95,7 +96,7 @@ func (b Balance) rows() []row {
 	} {
 		rows = append(rows, l.tally.rows("balance", l.item)...)
 	}
-	return append(rows, row{section: "balance", item: "wrong", count: whole(b.Wrong)})
+	return append(rows, row{section: "balance", item: "wrong", count: whole(b.Wrong)}, row{section: "balance", item: "overdue", count: whole(b.Overdue)})
 }
 
 func (t Tally) rows(section, item string) []row {

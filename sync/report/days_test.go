@@ -47,7 +47,12 @@ func balancedDay() Report {
 		},
 	}
 	r.Webhooks = Webhooks{Received: 1203, Duplicate: 12, Late: 5, LagP50: 0.8, LagP99: 41.2, NeverCame: 1}
-	r.Amendments = []Amendment{{clock22(33, 12), "order #1007 was refunded in full, 35.00 EUR"}}
+	r.Known = &r.Balance.Shopify
+	r.Amendments = []Amendment{
+		{clock22(31, 20), "what was on the way when the day became final has arrived"},
+		{clock22(33, 12), "#1007 was cancelled in Shopify"},
+		{clock22(33, 12), tally(412, "EUR", "23375.20").Revalued(*r.Known)[0]},
+	}
 	return r
 }
 
@@ -55,8 +60,8 @@ func balancedDay() Report {
 func gapsDay() Report {
 	r := day22()
 	r.Balance = Balance{
-		Shopify: tally(210, "EUR", "9120.40", "JPY", "120000"), ERP: tally(205, "EUR", "8962.00", "JPY", "118000"),
-		Parked: tally(1, "EUR", "20"), Missing: tally(2, "EUR", "118.40"), Wrong: 2,
+		Shopify: tally(210, "EUR", "9120.40", "JPY", "120000"), ERP: tally(204, "EUR", "8942.00", "JPY", "118000"),
+		Pending: tally(1, "EUR", "20"), Parked: tally(1, "EUR", "20"), Missing: tally(2, "EUR", "118.40"), Wrong: 2, Overdue: 1,
 	}
 	r.Gaps = []Gap{
 		{

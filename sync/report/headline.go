@@ -94,6 +94,9 @@ func (b Balance) fault() string {
 	if b.Wrong != 0 {
 		faults = append(faults, counted(b.Wrong, "document")+" wrong in the ERP")
 	}
+	if b.Overdue != 0 {
+		faults = append(faults, counted(b.Overdue, "order")+" on the way for too long")
+	}
 	if off := b.Difference(); !off.Empty() {
 		parts := sums(off)
 		if off.Orders != 0 {

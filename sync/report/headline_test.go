@@ -42,6 +42,14 @@ func TestTheFirstLine(t *testing.T) {
 			func(r *Report) { r.Balance.Wrong = 1 },
 			"acme, 22 November 2026, NOT BALANCED: 1 document wrong in the ERP.",
 		},
+		"an order on the way for too long": {
+			func(r *Report) { r.Balance = Balance{Shopify: tally(1), Pending: tally(1), Overdue: 1} },
+			"acme, 22 November 2026, NOT BALANCED: 1 order on the way for too long.",
+		},
+		"documents wrong and orders on the way for too long": {
+			func(r *Report) { r.Balance = Balance{Shopify: tally(412), Pending: tally(412), Wrong: 2, Overdue: 412} },
+			"acme, 22 November 2026, NOT BALANCED: 2 documents wrong in the ERP; 412 orders on the way for too long.",
+		},
 		"checked in part": {
 			func(r *Report) { r.Complete, r.CompleteThrough = false, clock22(14, 5) },
 			"acme, 22 November 2026: checked through 14:05 only. No orders in Shopify so far.",

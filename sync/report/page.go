@@ -111,7 +111,8 @@ func (r Report) lines() []line {
 	off := lineOf("Difference", b.Difference())
 	off.Result = true
 	wrong := line{Label: "Documents wrong in the ERP", Count: number(b.Wrong), Amounts: []string{""}}
-	return append(lines, off, wrong)
+	overdue := line{Label: "On the way for too long", Count: number(b.Overdue), Amounts: []string{""}}
+	return append(lines, off, wrong, overdue)
 }
 
 func lineOf(label string, t Tally) line {

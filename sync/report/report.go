@@ -25,6 +25,11 @@ type Report struct {
 	Unchecked       string    `json:"unchecked,omitempty"`       // why the day could not be checked, in plain words; empty: it could
 	FrozenAt        time.Time `json:"frozen_at,omitzero"`        // from then on the figures stay; zero: they still move
 
+	// Known is what the orders of the day that are known here were worth when it was
+	// frozen. What becomes of them is told by it; nil: it is not frozen, or an older
+	// version froze it.
+	Known *Tally `json:"known,omitempty"`
+
 	Balance    Balance     `json:"balance"`
 	ByRule     []Excluded  `json:"by_rule"` // what Balance.Excluded consists of
 	Gaps       []Gap       `json:"gaps"`
@@ -58,7 +63,7 @@ type Gap struct {
 
 	FoundBy       string    `json:"found_by"`         // the kind of run that saw it
 	Since         time.Time `json:"since,omitzero"`   // when it came about, as far as is known
-	FirstSeen     time.Time `json:"first_seen"`       // when it was found
+	FirstSeen     time.Time `json:"first_seen"`       // when it was found; where it came back, that time
 	DetectedAfter int64     `json:"detected_after_s"` // seconds from Since to FirstSeen
 	HealedBy      string    `json:"healed_by"`
 	ClosedAt      time.Time `json:"closed_at,omitzero"`

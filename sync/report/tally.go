@@ -31,6 +31,20 @@ func (t *Tally) Add(currency string, amount decimal.Decimal) {
 	t.Money[at].Amount = t.Money[at].Amount.Add(amount)
 }
 
+// Revalued says in words what the orders of a day are worth that were worth so much
+// before: a sentence for each currency in which that differs.
+func (t Tally) Revalued(before Tally) (said []string) {
+	var off Tally
+	off.count(t, 1)
+	off.count(before, -1)
+	for _, m := range off.Money {
+		if !m.Amount.IsZero() {
+			said = append(said, "the orders of this day are worth "+t.in(m.Currency).String()+" now, not "+before.in(m.Currency).String()+", by changes in Shopify since")
+		}
+	}
+	return said
+}
+
 // Empty says that no order was counted and no currency's sum differs from zero.
 func (t Tally) Empty() bool {
 	return t.Orders == 0 && !slices.ContainsFunc(t.Money, func(m Money) bool { return !m.Amount.IsZero() })
@@ -58,23 +72,24 @@ type Balance struct {
 	ERP       Tally `json:"erp"`       // in the ERP; its money is what the ERP itself says
 	Cancelled Tally `json:"cancelled"` // cancelled in Shopify, and nothing live in the ERP
 	Excluded  Tally `json:"excluded"`  // left out by a rule
-	Pending   Tally `json:"pending"`   // on the way, within the time allowed
+	Pending   Tally `json:"pending"`   // on the way
 	Parked    Tally `json:"parked"`    // waiting for a person
 	Missing   Tally `json:"missing"`   // should be in the ERP and is not
 	Wrong     int64 `json:"wrong"`     // documents in the ERP that are stale, doubled or of another total
+	Overdue   int64 `json:"overdue"`   // of Pending: longer on the way than allowed
 }
 
 // Balanced says that the day adds up: Shopify's orders, and their money in every
-// currency, are the sum of all the rest, nothing is missing, and no document in
-// the ERP is wrong.
+// currency, are the sum of all the rest, nothing is missing, nothing is on the way
+// for too long, and no document in the ERP is wrong.
 //
-// Pending and parked orders are accounted for, so they leave a day balanced: it
-// is known where each is and what happens next. A missing order never does, even
-// though it is counted and the sums agree.
+// Pending orders within the time allowed and parked ones are accounted for, so
+// they leave a day balanced: it is known where each is and what happens next. A
+// missing order never does, even though it is counted and the sums agree.
 //
 // It says nothing about how far the day was checked; see [Report.Complete].
 func (b Balance) Balanced() bool {
-	return b.Difference().Empty() && b.Missing.Empty() && b.Wrong == 0
+	return b.Difference().Empty() && b.Missing.Empty() && b.Wrong == 0 && b.Overdue == 0
 }
 
 // Difference is Shopify less all the rest: orders, and money in those currencies

@@ -80,6 +80,7 @@ func TestADayIsBalancedIfAndOnlyIfItAddsUp(t *testing.T) {
 			b.Missing = anyTally(t, "missing")
 		}
 		b.Wrong = rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(t, "wrong")
+		b.Overdue = rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(t, "overdue")
 		rest := []Tally{b.ERP, b.Cancelled, b.Excluded, b.Pending, b.Parked, b.Missing}
 		agree := true
 		for _, currency := range []string{"EUR", "JPY", "KWD", "USD"} {
@@ -96,7 +97,7 @@ func TestADayIsBalancedIfAndOnlyIfItAddsUp(t *testing.T) {
 			missing = missing || !m.Amount.IsZero()
 		}
 
-		require.Equal(t, agree && ordersOff == 0 && !missing && b.Wrong == 0, b.Balanced())
+		require.Equal(t, agree && ordersOff == 0 && !missing && b.Wrong == 0 && b.Overdue == 0, b.Balanced())
 		off := b.Difference()
 		require.Equal(t, ordersOff, off.Orders)
 		for _, m := range off.Money {
@@ -113,4 +114,14 @@ func TestNothingOfADayIsChangedByAskingForItsDifference(t *testing.T) {
 	b := gapsDay().Balance
 	b.Difference()
 	require.Equal(t, gapsDay().Balance, b)
+}
+
+func TestWhatOrdersAreWorthNowIsToldOnceForEachCurrencyInWhichItDiffers(t *testing.T) {
+	before, now := tally(3, "EUR", "1250", "JPY", "500", "USD", "10"), tally(3, "EUR", "1204", "GBP", "7.50", "USD", "10.00")
+	require.Equal(t, []string{
+		"the orders of this day are worth 1,204.00 EUR now, not 1,250.00 EUR, by changes in Shopify since",
+		"the orders of this day are worth 7.50 GBP now, not 0.00 GBP, by changes in Shopify since",
+		"the orders of this day are worth 0 JPY now, not 500 JPY, by changes in Shopify since",
+	}, now.Revalued(before))
+	require.Empty(t, now.Revalued(now))
 }
