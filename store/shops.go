@@ -176,14 +176,16 @@ func (s *Store) Habit(ctx context.Context, shop string, hours []time.Time) ([]in
 // Began notes that a shop's orders placed from one moment up to another are
 // Gapless's to carry. It is first called when Gapless starts with the shop, at to.
 // The beginning only ever moves back, as backfills take older orders in, and only
-// where no hole is left between.
+// where no hole is left between; one in the future, which a clock that was ahead has
+// noted, counts for nothing.
 func (s *Store) Began(ctx context.Context, shop string, from, to time.Time) error {
+	now := s.now()
 	return s.writer.apply(ctx, 0, func(t *tx) error {
 		if err := shopRow(t, shop); err != nil {
 			return err
 		}
-		return t.exec(`UPDATE shops SET began_at = $1, started_at = CASE WHEN began_at = 0 THEN $3 ELSE started_at END
-			WHERE shop = $2 AND (began_at = 0 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to))
+		return t.exec(`UPDATE shops SET began_at = $1, started_at = CASE WHEN began_at = 0 OR started_at > $4 THEN $3 ELSE started_at END
+			WHERE shop = $2 AND (began_at = 0 OR began_at > $4 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to), micros(now))
 	})
 }
 

@@ -55,3 +55,20 @@ func TestHoursThatAClockThatWasAheadCalledComparedAreComparedAgain(t *testing.T)
 	a.pass(time.Hour)
 	require.Equal(t, a.Now().Add(-24*time.Hour), a.due().From)
 }
+
+// Else every order that is lost until then would count as somebody else's.
+func TestAShopThatAClockAheadBeganWithBeginsAnew(t *testing.T) {
+	const ahead = 10 * 24 * time.Hour
+	a := build(t, setup{})
+	a.pass(ahead)
+	require.NoError(t, a.engine.Recover(t.Context()))
+	a.pass(-ahead)
+	a.deliverWebhooksNot()
+	k := a.create()
+	a.pass(time.Hour)
+	require.NoError(t, a.byClock())
+	require.Equal(t, []time.Time{a.Now(), a.Now().Add(-24 * time.Hour)}, []time.Time{a.cursor().StartedAt, a.cursor().BeganAt})
+	a.settle()
+	a.judge()
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+}

@@ -164,6 +164,17 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
+// begins notes since when a shop's orders are Gapless's to carry, unless it is known.
+// What lies in the future is not: a clock that was ahead has noted it.
+func (e *Engine) begins(ctx context.Context, shop *Shop) error {
+	state, err := e.store.Shop(ctx, shop.Name)
+	now := e.now()
+	if err != nil || !state.BeganAt.IsZero() && !state.BeganAt.After(now) {
+		return err
+	}
+	return e.store.Began(ctx, shop.Name, now.Add(-shop.Reconcile.Window), now)
+}
+
 // Recover takes back what was being sent when the store's last owner died. Only
 // the store's owner may call it, once, before any step.
 func (e *Engine) Recover(ctx context.Context) error {
@@ -180,10 +191,8 @@ func (e *Engine) Recover(ctx context.Context) error {
 			return fmt.Errorf("read what is known of %s: %w", name, err)
 		}
 		signs.highest = shop.NumberSeen
-		if shop.BeganAt.IsZero() {
-			if err := e.store.Began(ctx, name, e.started.Add(-e.shops[name].Reconcile.Window), e.started); err != nil {
-				return err
-			}
+		if err := e.begins(ctx, e.shops[name]); err != nil {
+			return err
 		}
 	}
 	e.unpurged.Store(true) // the last owner may have died before it purged

@@ -99,6 +99,9 @@ func (e *Engine) forget(ctx context.Context) error {
 // once a day the last 60 days.
 func (e *Engine) reconcileDue(ctx context.Context, shop *Shop) error {
 	unlearnt := e.learnShop(ctx, shop)
+	if err := e.begins(ctx, shop); err != nil {
+		return err
+	}
 	pass, err := e.nextPass(ctx, shop)
 	if err != nil {
 		return err
@@ -115,16 +118,16 @@ func (e *Engine) reconcileDue(ctx context.Context, shop *Shop) error {
 // least the window.
 func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	now := e.now()
+	state, err := e.store.Shop(ctx, shop.Name)
+	if err != nil {
+		return Pass{}, err
+	}
 	deep, err := e.deepDue(ctx, shop.Name)
 	if err != nil {
 		return Pass{}, err
 	}
 	if deep {
 		return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: BySchedule}, nil
-	}
-	state, err := e.store.Shop(ctx, shop.Name)
-	if err != nil {
-		return Pass{}, err
 	}
 	from := now.Add(-shop.Reconcile.Window)
 	if since := cmp.Or(state.CompleteThrough, state.BeganAt); !since.IsZero() {
