@@ -254,9 +254,10 @@ func (w *world) bringIn() {
 		return
 	}
 	m := one(w.rand, w.shops)
+	from := w.mix.start.Add(-one(w.rand, []time.Duration{72 * time.Hour, 73 * time.Hour, 74 * time.Hour})) // asked for again, or with other days
 	w.note("a backfill of %s", m.name)
 	w.operate("operator", func(ctx context.Context) error {
-		_, err := w.proc.engine.StartBackfill(ctx, m.name, w.mix.start.Add(-72*time.Hour), w.clock(), "operator")
+		_, err := w.proc.engine.StartBackfill(ctx, m.name, from, w.clock(), "operator")
 		return err
 	})
 }
