@@ -136,3 +136,15 @@ func TestTheBucketIsNotOverdrawn(t *testing.T) {
 	}
 	require.Zero(t, refused, "one after another: the budget knows the bucket exactly")
 }
+
+// panicking is a network with a defect.
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("a defect") }
+
+func TestAPanicKeepsNoPointsOfTheBudget(t *testing.T) {
+	client, _ := serve(t, func(http.ResponseWriter, asked) {}, func(c *ClientConfig) { c.HTTP = &http.Client{Transport: panicking{}} })
+	client.budget.costs[shopDocument.name] = 100
+	require.Panics(t, func() { _, _ = client.Shop(t.Context()) })
+	require.Zero(t, client.budget.pending)
+}

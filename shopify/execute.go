@@ -39,8 +39,7 @@ func (c *Client) run(ctx context.Context, doc document, vars map[string]any, p P
 		if err != nil {
 			return nil, fmt.Errorf("shopify: %s: waiting for the rate limit: %w", c.domain, err)
 		}
-		got, err := c.post(ctx, doc, vars)
-		c.budget.settle(doc.name, reserved, got.Extensions.Cost)
+		got, err := c.spend(ctx, doc, vars, reserved)
 		var refusal *APIError
 		var pause time.Duration
 		switch {
@@ -64,6 +63,14 @@ func (c *Client) run(ctx context.Context, doc document, vars map[string]any, p P
 			return nil, fmt.Errorf("shopify: %s: waiting to repeat %s: %w", c.domain, doc.name, err)
 		}
 	}
+}
+
+// spend posts a document once, on points that are reserved for it. These are given
+// back whatever happens: where a panic is recovered from, the shop's other queries
+// must not wait for them.
+func (c *Client) spend(ctx context.Context, doc document, vars map[string]any, reserved float64) (got answer, err error) {
+	defer func() { c.budget.settle(doc.name, reserved, got.Extensions.Cost) }()
+	return c.post(ctx, doc, vars)
 }
 
 // throttlePause is just long enough for the missing points to come back.
