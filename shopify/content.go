@@ -1,7 +1,6 @@
 package shopify
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -49,39 +48,66 @@ func (o *Order) Redact() {
 	}
 }
 
-// Complete fills in from another telling of the order what Shopify withheld of this
-// one, an *APIError's Withheld. It says whether it could: only what is told of
-// people can be filled in, since the rest of an order must be of one state.
-func (o *Order) Complete(from *Order, withheld []string) bool {
-	whole := *o
-	for _, path := range withheld {
-		switch path {
-		case "order.email":
-			whole.Email = cmp.Or(o.Email, from.Email)
-		case "order.phone":
-			whole.Phone = cmp.Or(o.Phone, from.Phone)
-		case "order.note":
-			whole.Note = cmp.Or(o.Note, from.Note)
-		case "order.customer", "order.customer.firstName", "order.customer.lastName", "order.customer.defaultEmailAddress", "order.customer.defaultPhoneNumber":
-			whole.Customer = completeCustomer(o.Customer, from.Customer)
-		case "order.billingAddress":
-			whole.Billing = cmp.Or(o.Billing, from.Billing)
-		case "order.shippingAddress":
-			whole.Shipping = cmp.Or(o.Shipping, from.Shipping)
-		default:
-			return false
-		}
-	}
-	*o = whole
-	return true
+// personal is a part of an order that Shopify may withhold by itself.
+type personal struct {
+	lacks func(o *Order) bool
+	take  func(o, from *Order)
 }
 
-func completeCustomer(c, from *Customer) *Customer {
-	if c == nil || from == nil || c.ID != from.ID {
-		return cmp.Or(c, from)
+// parts are those that can be told apart from the rest, by their GraphQL names. All
+// else in an order must be of one state.
+var parts = map[string]personal{
+	"order.email":                        {func(o *Order) bool { return o.Email == "" }, func(o, from *Order) { o.Email = from.Email }},
+	"order.phone":                        {func(o *Order) bool { return o.Phone == "" }, func(o, from *Order) { o.Phone = from.Phone }},
+	"order.note":                         {func(o *Order) bool { return o.Note == "" }, func(o, from *Order) { o.Note = from.Note }},
+	"order.billingAddress":               {func(o *Order) bool { return o.Billing == nil }, func(o, from *Order) { o.Billing = from.Billing }},
+	"order.shippingAddress":              {func(o *Order) bool { return o.Shipping == nil }, func(o, from *Order) { o.Shipping = from.Shipping }},
+	"order.customer":                     {func(o *Order) bool { return o.Customer == nil }, func(o, from *Order) { o.Customer = from.Customer }},
+	"order.customer.firstName":           ofCustomer(func(c *Customer) *string { return &c.FirstName }),
+	"order.customer.lastName":            ofCustomer(func(c *Customer) *string { return &c.LastName }),
+	"order.customer.defaultEmailAddress": ofCustomer(func(c *Customer) *string { return &c.Email }),
+	"order.customer.defaultPhoneNumber":  ofCustomer(func(c *Customer) *string { return &c.Phone }),
+}
+
+// ofCustomer is a field of the customer, which is not taken from another customer.
+func ofCustomer(field func(*Customer) *string) personal {
+	return personal{
+		lacks: func(o *Order) bool { return o.Customer != nil && *field(o.Customer) == "" },
+		take: func(o, from *Order) {
+			if o.Customer != nil && from.Customer != nil && o.Customer.ID == from.Customer.ID {
+				c := *o.Customer
+				*field(&c), o.Customer = *field(from.Customer), &c
+			}
+		},
 	}
-	return &Customer{ID: c.ID, FirstName: cmp.Or(c.FirstName, from.FirstName), LastName: cmp.Or(c.LastName, from.LastName),
-		Email: cmp.Or(c.Email, from.Email), Phone: cmp.Or(c.Phone, from.Phone)}
+}
+
+// Complete fills in from another telling of the order what Shopify withheld of this
+// one, an *APIError's Withheld, where it is still empty. It says whether it could:
+// else the order stays as it is.
+func (o *Order) Complete(from *Order, withheld []string) bool {
+	return o.tell(from, withheld, func(p personal) bool { return p.lacks(o) })
+}
+
+// Correct is Complete with a telling of the same state: it also replaces what was
+// filled in before.
+func (o *Order) Correct(from *Order, withheld []string) bool {
+	return o.tell(from, withheld, func(p personal) bool { return !p.lacks(from) })
+}
+
+func (o *Order) tell(from *Order, withheld []string, which func(personal) bool) bool {
+	told := *o
+	for _, path := range withheld {
+		p, known := parts[path]
+		if !known {
+			return false
+		}
+		if which(p) {
+			p.take(&told, from)
+		}
+	}
+	*o = told
+	return true
 }
 
 // People are the e-mail addresses and names of those who ordered and get the goods.

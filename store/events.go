@@ -122,6 +122,15 @@ func (s *Store) withBody(e Event, packed []byte) Event {
 	return e
 }
 
+// EventHead returns one event without its body, or ErrNotFound.
+func (s *Store) EventHead(ctx context.Context, id int64) (Event, error) {
+	e, err := scanEvent(s.readers.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events e WHERE e.id = $1`, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("event %d: %w", id, ErrNotFound)
+	}
+	return e, err
+}
+
 // Event returns one event with its body, where it is still kept.
 func (s *Store) Event(ctx context.Context, id int64) (Event, error) {
 	var body []byte

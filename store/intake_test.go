@@ -27,6 +27,12 @@ func saying(w Wanted, version string) Wanted {
 	return w
 }
 
+// supplied is w with what Shopify had withheld of it.
+func supplied(w Wanted) Wanted {
+	w.Supplied = true
+	return w
+}
+
 func TestWhichOfTwoVersionsOfAnOrderStays(t *testing.T) {
 	for name, c := range map[string]struct {
 		first, then Wanted
@@ -42,6 +48,8 @@ func TestWhichOfTwoVersionsOfAnOrderStays(t *testing.T) {
 		"on a tie an earlier fetch loses":              {fetched(saying(order(1, 1), "a"), 3), fetched(saying(order(1, 1), "b"), 2), "a"},
 		"on a tie a webhook loses to what was fetched": {fetched(saying(order(1, 1), "a"), 2), saying(order(1, 1), "b"), "a"},
 		"on a tie fetched at the same time, the first": {fetched(saying(order(1, 1), "a"), 2), fetched(saying(order(1, 1), "b"), 2), "a"},
+		"on a tie what Shopify had withheld is added":  {fetched(saying(order(1, 1), "a"), 2), supplied(fetched(saying(order(1, 1), "b"), 2)), "b"},
+		"what is added to an earlier fetch loses":      {fetched(saying(order(1, 1), "a"), 3), supplied(fetched(saying(order(1, 1), "b"), 2)), "a"},
 		"another order is another order's matter":      {order(1, 1), order(2, 5), "v1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,6 +91,7 @@ type Wanted struct {
 	Order
 	ERP        string
 	Background bool // an order of the past, which lets today's go first
+	Supplied   bool // the version that is known, with what Shopify had withheld of it
 	// Customer is what the order is to be found by: e-mail addresses and names.
 	// None of it is kept as it is.
 	Customer []string
@@ -98,8 +99,8 @@ type Wanted struct {
 
 // ApplyIntake applies in. Orders that would go backwards are left alone,
 // whatever the caller thought: an older updated_at never overwrites a newer
-// one, and on a tie only a later fetch from Shopify does, or the same with what
-// Shopify had withheld of it.
+// one, and on a tie only a later fetch from Shopify does, or the same one where it
+// is Supplied.
 func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 	return s.writer.apply(ctx, Refetches|Deliveries, func(t *tx) error {
 		for _, w := range in.Orders {
@@ -163,10 +164,10 @@ func (s *Store) want(t *tx, w Wanted, now time.Time) error {
 			cancelled_at = excluded.cancelled_at, redacted_at = excluded.redacted_at, event_id = excluded.event_id
 		WHERE excluded.updated_at > orders.updated_at
 			OR (excluded.updated_at = orders.updated_at AND (excluded.fetched_at > orders.fetched_at
-				OR excluded.fetched_at = orders.fetched_at AND orders.fetched_at > 0))`,
+				OR excluded.fetched_at = orders.fetched_at AND $17))`,
 		w.Shop, w.ID, w.Name, w.Version, w.Hash, w.Currency, w.Total, flag(w.Test), w.CustomerID,
 		micros(w.CreatedAt), micros(w.UpdatedAt), micros(w.FetchedAt), micros(w.CancelledAt), micros(w.RedactedAt),
-		micros(now), w.EventID)
+		micros(now), w.EventID, flag(w.Supplied))
 	if err != nil || n == 0 {
 		return err
 	}
@@ -233,9 +234,12 @@ func decide(t *tx, d Decision) error {
 }
 
 // stubborn is how many times Shopify was asked in vain for an order from which on
-// its next turn stays as it is, though polls and comparisons find it again and
-// again: something about that very order is in the way.
-const stubborn = 5
+// polls and comparisons, which find it again and again, bring its next turn no nearer
+// than patience: something about that very order is in the way.
+const (
+	stubborn = 5
+	patience = 10 * time.Minute
+)
 
 // askAgain asks for an order by id, or counts another request for one that is
 // being asked for already.
@@ -244,8 +248,8 @@ func askAgain(t *tx, r Refetch) error {
 		VALUES ($1, $2, $3, 1, $4, $5, 0, '')
 		ON CONFLICT (shop, order_id) DO UPDATE SET asked = asked + 1,
 			reason = CASE WHEN excluded.reason IN ('confirm', 'backfill') THEN reason ELSE excluded.reason END,
-			next_at = CASE WHEN tries >= $6 AND excluded.reason IN ('poll', 'confirm', 'reconcile') THEN next_at ELSE min(next_at, excluded.next_at) END`,
-		r.Shop, r.ID, r.Reason, micros(r.AskedAt), micros(r.NextAt), stubborn)
+			next_at = min(next_at, excluded.next_at + CASE WHEN tries >= $6 AND excluded.reason IN ('poll', 'confirm', 'reconcile') THEN $7 ELSE 0 END)`,
+		r.Shop, r.ID, r.Reason, micros(r.AskedAt), micros(r.NextAt), stubborn, patience.Microseconds())
 }
 
 // inVain is why Shopify's answers for an order could not be used so far; "": they

@@ -37,6 +37,19 @@ func (s *Store) SaveReport(ctx context.Context, r *Report, letters ...Letter) er
 	})
 }
 
+// ForgetReports forgets the reports that were made after a moment, and says how many
+// there were.
+func (s *Store) ForgetReports(ctx context.Context, after time.Time) (n int64, err error) {
+	if err := s.readers.QueryRowContext(ctx, `SELECT count(*) FROM reports WHERE made_at > $1`, micros(after)).Scan(&n); err != nil || n == 0 {
+		return 0, err // nearly always: nothing is written then
+	}
+	err = s.writer.apply(ctx, Runs, func(t *tx) (err error) {
+		n, err = t.changed(`DELETE FROM reports WHERE made_at > $1`, micros(after))
+		return err
+	})
+	return n, err
+}
+
 // Report returns the newest revision of a day's report, or ErrNotFound.
 func (s *Store) Report(ctx context.Context, shop, day string) (Report, error) {
 	r, err := scanReport(s.readers.QueryRowContext(ctx, `SELECT shop, day, revision, made_at, balanced, partial, report FROM reports

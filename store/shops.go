@@ -14,7 +14,7 @@ type Shop struct {
 	UninstalledAt  time.Time // zero: the app is installed
 	SubscribedAt   time.Time // when its webhook subscriptions were last seen whole
 	SubscribeError string
-	PollCursor     time.Time // the newest change that a poll has seen, by Shopify's clock
+	PollCursor     time.Time // the newest change that a poll has seen, by Shopify's clock; zero: none was polled, or by a clock that was ahead
 	PolledAt       time.Time
 	PollError      string
 	ShopifyID      string    // gid://shopify/Shop/1; empty: not told yet
@@ -53,9 +53,13 @@ func (s *Store) Shop(ctx context.Context, name string) (Shop, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return shop, nil
 	}
-	shop.UninstalledAt, shop.SubscribedAt, shop.PollCursor, shop.PolledAt = timeOf(uninstalled), timeOf(subscribed), timeOf(cursor), timeOf(polled)
+	shop.UninstalledAt, shop.SubscribedAt, shop.PolledAt = timeOf(uninstalled), timeOf(subscribed), timeOf(polled)
+	now := micros(s.now())
+	if cursor <= now {
+		shop.PollCursor = timeOf(cursor)
+	}
 	shop.StartedAt, shop.BeganAt = timeOf(started), timeOf(began)
-	if through <= micros(s.now()) {
+	if through <= now {
 		shop.CompleteFrom, shop.CompleteThrough = timeOf(from), timeOf(through)
 	}
 	return shop, err
@@ -113,7 +117,7 @@ func (s *Store) Polled(ctx context.Context, shop string, from, to time.Time, fai
 			return err
 		}
 		return t.exec(`UPDATE shops SET polled_at = $1, poll_error = $2,
-			poll_cursor = CASE WHEN $2 = '' AND $3 <= poll_cursor AND $4 > poll_cursor THEN $4 ELSE poll_cursor END WHERE shop = $5`,
+			poll_cursor = CASE WHEN $2 = '' AND ($3 <= poll_cursor AND $4 > poll_cursor OR poll_cursor > $1) THEN $4 ELSE poll_cursor END WHERE shop = $5`,
 			micros(now), failure, micros(from), micros(to), shop)
 	})
 }
@@ -176,8 +180,8 @@ func (s *Store) Habit(ctx context.Context, shop string, hours []time.Time) ([]in
 // Began notes that a shop's orders placed from one moment up to another are
 // Gapless's to carry. It is first called when Gapless starts with the shop, at to.
 // The beginning only ever moves back, as backfills take older orders in, and only
-// where no hole is left between; one in the future, which a clock that was ahead has
-// noted, counts for nothing.
+// where no hole is left between; a start in the future, which a clock that was ahead
+// has noted, counts for nothing.
 func (s *Store) Began(ctx context.Context, shop string, from, to time.Time) error {
 	now := s.now()
 	return s.writer.apply(ctx, 0, func(t *tx) error {
@@ -185,7 +189,7 @@ func (s *Store) Began(ctx context.Context, shop string, from, to time.Time) erro
 			return err
 		}
 		return t.exec(`UPDATE shops SET began_at = $1, started_at = CASE WHEN began_at = 0 OR started_at > $4 THEN $3 ELSE started_at END
-			WHERE shop = $2 AND (began_at = 0 OR began_at > $4 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to), micros(now))
+			WHERE shop = $2 AND (began_at = 0 OR started_at > $4 OR began_at > $1 AND began_at <= $3)`, micros(from), shop, micros(to), micros(now))
 	})
 }
 

@@ -141,9 +141,12 @@ func (s *Store) standings(ctx context.Context, all []Standing, query string, arg
 // since does not, because no call of ours changed them after it, and when the
 // oldest of them was written. Those that were placed later were written later, too.
 func (s *Store) Unlisted(ctx context.Context, shop, erp string, from, to, reach, since time.Time) (n int64, oldest time.Time, err error) {
+	if !reach.Before(since) {
+		return 0, time.Time{}, nil
+	}
 	var written int64
 	err = s.readers.QueryRowContext(ctx, `SELECT count(*), coalesce(min(max(d.written_at, o.created_at)), 0)`+fromStandings+`
-		WHERE o.shop = $2 AND o.updated_at >= $3 AND o.updated_at < $4 AND d.state = 'delivered'
+		WHERE o.shop = $2 AND o.updated_at >= $3 AND o.updated_at < $4 AND o.created_at < $6 AND d.state = 'delivered'
 			AND max(d.written_at, o.created_at) >= $5 AND max(d.written_at, o.created_at) < $6`,
 		erp, shop, micros(from), micros(to), micros(reach), micros(since)).Scan(&n, &written)
 	if err != nil {

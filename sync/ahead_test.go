@@ -72,3 +72,45 @@ func TestAShopThatAClockAheadBeganWithBeginsAnew(t *testing.T) {
 	a.judge()
 	require.Equal(t, store.StateDelivered, a.delivery(k).State)
 }
+
+func TestPollsThatAClockAheadBeganGoOnOnceItIsRight(t *testing.T) {
+	const ahead = 10 * 24 * time.Hour
+	a := build(t, setup{})
+	a.pass(ahead)
+	a.poll()
+	a.pass(-ahead)
+	a.deliverWebhooksNot()
+	k := a.create()
+	a.poll()
+	a.pass(time.Minute)
+	require.Equal(t, a.Now().Add(2*time.Second), a.poll().To, "the first poll has moved the cursor")
+	require.NotZero(t, a.cursor().PollCursor)
+	a.settle()
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+}
+
+func TestReportsThatAClockThatWasAheadHasMadeAreMadeAgain(t *testing.T) {
+	a, box := reporting(t)
+	a.until(2, 9, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	require.True(t, a.kept("2026-11-24").Balanced)
+	a.lettersSent()
+	a.pass(-36 * time.Hour) // the clock is set right
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	_, err := a.store.Report(t.Context(), "acme", "2026-11-24")
+	require.ErrorIs(t, err, store.ErrNotFound, "the day has not begun")
+	a.pass(6 * time.Hour)
+	a.place()
+	a.until(2, 7, 0)
+	require.NoError(t, a.engine.reportsDue(t.Context()))
+	require.EqualValues(t, 1, a.report("2026-11-24").Balance.Shopify.Orders)
+	a.lettersSent()
+	require.Equal(t, 4, len(box.got), "two too early, and two")
+}
+
+func TestADayThatAClockThatWasAheadPostponedIsTriedInTime(t *testing.T) {
+	now := time.Now()
+	require.True(t, postponed{next: now.Add(time.Minute)}.waits(now))
+	require.False(t, postponed{next: now}.waits(now))
+	require.False(t, postponed{next: now.Add(25 * time.Hour)}.waits(now))
+}

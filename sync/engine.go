@@ -109,9 +109,8 @@ type Engine struct {
 	now   func() time.Time
 	log   *slog.Logger
 
-	mu     sync.Mutex // of random and turns
+	mu     sync.Mutex // of random
 	random *rand.Rand
-	turns  map[turn]int64 // the last orders that were looked up in turn
 
 	started   time.Time            // when Gapless began to listen
 	lastAlert time.Time            // only the schedule touches it
@@ -125,7 +124,7 @@ type Engine struct {
 
 // New returns an engine over an open store.
 func New(s *store.Store, cfg Config) (*Engine, error) {
-	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, turns: map[turn]int64{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -165,11 +164,11 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 }
 
 // begins notes since when a shop's orders are Gapless's to carry, unless it is known.
-// What lies in the future is not: a clock that was ahead has noted it.
+// It is not where that start lies in the future: a clock that was ahead has noted it.
 func (e *Engine) begins(ctx context.Context, shop *Shop) error {
 	state, err := e.store.Shop(ctx, shop.Name)
 	now := e.now()
-	if err != nil || !state.BeganAt.IsZero() && !state.BeganAt.After(now) {
+	if err != nil || !state.BeganAt.IsZero() && !state.StartedAt.After(now) {
 		return err
 	}
 	return e.store.Began(ctx, shop.Name, now.Add(-shop.Reconcile.Window), now)

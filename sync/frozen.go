@@ -44,11 +44,22 @@ type postponed struct {
 	next  time.Time
 }
 
+// waits says that the day is not tried yet. A longer wait than the longest was
+// noted by a clock that was ahead.
+func (p postponed) waits(now time.Time) bool {
+	wait := p.next.Sub(now)
+	return wait > 0 && wait <= tryAtMost
+}
+
 // reportsDue makes the reports that are due in every shop, of days that were
 // missed too: it freezes each and has it sent. A day that can't be checked does
-// not keep the others from it.
+// not keep the others from it. Reports that a clock which was ahead has made, of
+// days that were not over, are made again.
 func (e *Engine) reportsDue(ctx context.Context) error {
-	var errs error
+	untrue, errs := e.store.ForgetReports(ctx, e.now())
+	if untrue > 0 {
+		e.log.Warn("a clock that was ahead has made reports; they are made again once they are due", "reports", untrue)
+	}
 	for _, shop := range e.shops {
 		days, err := e.daysOwed(ctx, shop)
 		errs = errors.Join(errs, err)
@@ -95,7 +106,7 @@ func (e *Engine) owes(ctx context.Context, shop *Shop, day string, zone *time.Lo
 	}
 	// What Shopify's search does not show yet can't be compared.
 	o.due = later(report.Shows(report.DateOf(o.from.In(zone)).AddDate(0, 0, 1).Add(e.cfg.Report.At), zone), o.to.Add(shop.PollOverlap))
-	if now := e.now(); now.Before(o.due) || now.Before(e.unchecked[o.key()].next) {
+	if now := e.now(); now.Before(o.due) || e.unchecked[o.key()].waits(now) {
 		return o, false, nil
 	}
 	state, err := e.store.Shop(ctx, shop.Name)

@@ -189,7 +189,9 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 		if whole, err = b.fill(ctx, o, fields, known); err != nil {
 			return err
 		}
-		content = o.Content()
+		if whole {
+			content = o.Content()
+		}
 	}
 	grace := cmp.Or(b.engine.shops[ev.Shop].Poll.Grace, b.engine.cfg.Late)
 	if ev.Source == store.SourceWebhook && ev.ReceivedAt.Sub(o.UpdatedAt) > grace {
@@ -197,12 +199,11 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 	}
 	late := ev.Source == store.SourceWebhook && !ev.TriggeredAt.IsZero() && ev.ReceivedAt.Sub(ev.TriggeredAt) > b.engine.cfg.Late
 	if seen && !gone && content.Hash != known.Hash {
-		more, err := b.supplied(ctx, ev, o, known)
+		supplied, err := b.supply(ctx, ev, o, known)
 		if err != nil {
 			return err
 		}
-		if more != nil {
-			b.accept(ev, more, more.Content(), known.FetchedAt, false)
+		if supplied {
 			b.note(ev, key, "newer", "it tells what Shopify withheld of its answer")
 			return nil
 		}
@@ -253,7 +254,7 @@ func (b *batch) toldAfter(ctx context.Context, known store.Order, asked time.Tim
 	if !known.FetchedAt.IsZero() {
 		return false, nil
 	}
-	told, err := b.engine.store.Event(ctx, known.EventID)
+	told, err := b.engine.store.EventHead(ctx, known.EventID)
 	return told.ReceivedAt.After(asked), err
 }
 

@@ -38,6 +38,7 @@ type Reconciliation struct {
 	Complete bool              `json:"complete"` // all three sides were read whole
 	Through  time.Time         `json:"through"`  // later changes were not judged yet
 	Notes    []string          `json:"notes"`    // what could not be seen, and what was left out
+	Turn     int64             `json:"turn"`     // the last order whose turn it was to be looked up in the ERP; 0: none had one yet
 }
 
 // Balanced says that the pass saw everything and that it adds up.
@@ -72,7 +73,7 @@ type reconciler struct {
 	byRule      map[string]*report.Tally
 	later       []line // whose other sides lie outside the window
 	confirmed   int
-	after       int64     // the last order whose turn it was to be looked up
+	after       int64     // the last order whose turn it was in the pass before
 	old         []line    // whose turn it is in this pass; see takeTurn
 	unseen      int       // whose turn it was not
 	noted       time.Time // when its progress was
@@ -129,7 +130,10 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	if pass.By == BySchedule || pass.Kind == store.RunDay {
 		r.began = state.BeganAt
 	}
-	r.after = r.lastTurn()
+	if r.out.Turn, err = e.lastTurn(ctx, name, pass.Kind); err != nil {
+		return nil, err
+	}
+	r.after = r.out.Turn
 	if err := e.store.BeginRun(ctx, &r.run); err != nil {
 		return nil, fmt.Errorf("reconcile %s: %w", name, err)
 	}

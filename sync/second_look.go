@@ -3,6 +3,8 @@ package ordersync
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -97,19 +99,21 @@ func (r *reconciler) tooOld(l line) bool {
 	return len(l.docs) == 0 && l.known != nil && later(l.known.WrittenAt, l.known.CreatedAt).Before(r.listed)
 }
 
-// turn is whose turns are kept apart: passes of one kind look at much the same orders.
-type turn struct{ shop, kind string }
-
-func (r *reconciler) lastTurn() int64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.turns[turn{r.shop.Name, r.pass.Kind}]
-}
-
-func (r *reconciler) hadTurn(order int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.turns[turn{r.shop.Name, r.pass.Kind}] = order
+// lastTurn is the last order whose turn it was in the last complete pass of a kind:
+// passes of one kind look at much the same orders.
+func (e *Engine) lastTurn(ctx context.Context, shop, kind string) (int64, error) {
+	last, err := e.store.LastRun(ctx, shop, kind)
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	var saw Reconciliation
+	if err := json.Unmarshal(last.Data, &saw); err != nil {
+		return 0, fmt.Errorf("read what run %d of %s saw: %w", last.ID, shop, err)
+	}
+	return saw.Turn, nil
 }
 
 // takeTurn keeps a line whose document is too old for the ERP's list, until it is
@@ -138,7 +142,7 @@ func (r *reconciler) lookUpOld(ctx context.Context) error {
 			if l, v, err = r.confirm(ctx, l, v); err != nil {
 				return err
 			}
-			r.hadTurn(l.id)
+			r.out.Turn = l.id
 		}
 		if err := r.enter(ctx, l, v); err != nil {
 			return err

@@ -51,25 +51,40 @@ func (b *batch) fill(ctx context.Context, o *shopify.Order, fields []string, kno
 	return o.Complete(was, fields), nil
 }
 
-// supplied is what is known of an order with what Shopify withheld of it, as a
-// webhook tells it; nil: that tells nothing of the kind.
-func (b *batch) supplied(ctx context.Context, ev store.Event, o *shopify.Order, known store.Order) (*shopify.Order, error) {
+// supply takes from a webhook what Shopify withheld of the answer that told what is
+// known, and says whether there was anything to take. A webhook of the same state
+// tells it for good; one of an older state only where nothing is known yet, and until
+// a better one comes.
+func (b *batch) supply(ctx context.Context, ev store.Event, o *shopify.Order, known store.Order) (bool, error) {
 	if ev.Source != store.SourceWebhook || known.FetchedAt.IsZero() || o.UpdatedAt.After(known.UpdatedAt) {
-		return nil, nil
+		return false, nil
 	}
-	answer, err := b.engine.store.Event(ctx, known.EventID)
+	answer, err := b.engine.store.EventHead(ctx, known.EventID)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	_, fields := withheld(answer)
 	if len(fields) == 0 {
-		return nil, nil
+		return false, nil
 	}
 	whole, err := b.contentOf(ctx, known)
-	if err != nil || !whole.Complete(o, fields) || whole.Content().Hash == known.Hash {
-		return nil, err
+	if err != nil {
+		return false, err
 	}
-	return whole, nil
+	told := false
+	if o.UpdatedAt.Equal(known.UpdatedAt) {
+		answer = ev
+		told = whole.Correct(o, fields)
+	} else {
+		told = whole.Complete(o, fields)
+	}
+	content := whole.Content()
+	if !told || content.Hash == known.Hash {
+		return false, nil
+	}
+	b.accept(answer, whole, content, known.FetchedAt, false)
+	b.wanted[known.OrderKey].Supplied = true
+	return true, nil
 }
 
 // contentOf is the order as it is known.

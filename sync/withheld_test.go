@@ -1,12 +1,14 @@
 package ordersync
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"gapless/shopify"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
@@ -66,6 +68,66 @@ func TestALateWebhookSuppliesWhatShopifyWithheld(t *testing.T) {
 			a.judge()
 		})
 	}
+}
+
+// What was filled in from an older state must not stay for good.
+func TestALateWebhookCorrectsWhatWasFilledInFromAnOlderState(t *testing.T) {
+	for name, heardAtFirst := range map[string]bool{"told in time": true, "told late, in Shopify's order": false} {
+		t.Run(name, func(t *testing.T) {
+			a := build(t, setup{})
+			a.shop.Withhold("shippingAddress")
+			k, old := store.OrderKey{}, []byte(nil)
+			if heardAtFirst {
+				k = a.place()
+				a.deliverWebhooksNot()
+			} else {
+				a.deliverWebhooksNot()
+				k = a.create()
+				old = a.shop.REST(k.ID)
+			}
+			a.pass(time.Minute)
+			a.change(k, shopifytest.DoMove)
+			a.poll()
+			a.settle()
+			if !heardAtFirst {
+				a.tell("orders/create", old)
+			}
+			a.settle()
+			require.NotEqual(t, a.shipping(k), a.movedTo(k), "no more is known")
+			a.tell("orders/updated", a.shop.REST(k.ID))
+			a.settle()
+			require.Equal(t, a.movedTo(k), a.shipping(k))
+			require.Equal(t, a.order(k).Version, a.delivery(k).Held)
+			if !heardAtFirst {
+				a.tell("orders/create", old)
+			}
+			a.ask(k)
+			a.settle()
+			require.Equal(t, a.movedTo(k), a.shipping(k), "neither an older webhook nor an answer without it takes it back")
+			a.shop.Withhold()
+			a.ask(k)
+			a.settle()
+			a.judge()
+		})
+	}
+}
+
+// shipping is where an order goes, as far as is known.
+func (a *appliance) shipping(k store.OrderKey) *shopify.Address {
+	a.Helper()
+	o, err := a.store.Order(a.Context(), k)
+	require.NoError(a, err)
+	var known shopify.Order
+	require.NoError(a, json.Unmarshal(o.Content, &known))
+	return known.Shipping
+}
+
+// movedTo is where it goes in Shopify.
+func (a *appliance) movedTo(k store.OrderKey) *shopify.Address {
+	a.Helper()
+	o, err := shopify.DecodeRESTOrder(a.shop.REST(k.ID))
+	require.NoError(a, err)
+	return o.Shipping
 }
 
 // A poll confirms what a webhook told; without a scope it must come to an end too.
