@@ -25,7 +25,7 @@ type backfillCommand struct {
 // --to however much later.
 func (cmd backfillCommand) Run(ctx context.Context, p *Program, c *commands) error {
 	if (cmd.From == "") != cmd.Cancel {
-		return usageError{errors.New("say from which day on: --from 2026-01-31, or --cancel to end the backfill that is under way")}
+		return usageError{errors.New("say from which day on: --from 2026-01-31, or --cancel to end the backfill that is being carried out")}
 	}
 	a, err := p.guest(ctx, c)
 	if err != nil {

@@ -160,8 +160,8 @@ func (r reconciled) headline() string {
 		return "NOT BALANCED"
 	case r.off():
 		return "balanced, with " + counted(r.found(), "gap") + " to look at"
-	case r.Ignored > 0:
-		return "balanced but for " + counted(r.Ignored, "gap") + " that people ignored"
+	case r.Ignored+r.IgnoredStuck > 0:
+		return "balanced but for " + counted(r.Ignored+r.IgnoredStuck, "gap") + " that people ignored"
 	}
 	return "balanced"
 }

@@ -192,6 +192,18 @@ func TestReconcileIsNotBalancedWhileOrdersAreOnTheWayForTooLong(t *testing.T) {
 	require.Contains(t, said, "of those pending, 2 are on the way for too long\n")
 	require.Contains(t, oneSentence(t, told), "2 orders on the way for too long, in acme; gapless gaps --kind stuck says why")
 
+	w.eventually(func() error {
+		if said := w.gapless("gaps", "--kind", "stuck", "--json"); strings.Count(said, `"stuck"`) < 2 {
+			return fmt.Errorf("stuck: %s", said)
+		}
+		return nil
+	})
+	for _, id := range []string{"1", "2"} {
+		w.gapless("gaps", "ignore", id, "--reason", "the ERP moves house")
+	}
+	said, _ = w.reconciles(0)
+	require.Contains(t, said, "acme: balanced but for 2 gaps that people ignored\n")
+
 	w.pulls(w.puller(books))
 	w.eventually(w.atRest)
 	said, _ = w.reconciles(0)

@@ -32,18 +32,26 @@ func (s *Store) FailedComparisons(ctx context.Context, shop, kind, by string) (f
 	return first, last, nil
 }
 
-// ToldBlind is when people were last told that a shop's comparisons keep failing;
-// zero: they need not know, or know that it is over.
-func (s *Store) ToldBlind(ctx context.Context, shop string) (time.Time, error) {
-	return s.notedTime(ctx, "blind "+shop)
+// ToldBlind is when people were last told that a shop's comparisons of a kind keep
+// failing; zero: they need not know, or know that it is over.
+func (s *Store) ToldBlind(ctx context.Context, shop, kind string) (time.Time, error) {
+	return s.notedTime(ctx, blindKey(shop, kind))
+}
+
+// blindKey is the key of meta for it.
+func blindKey(shop, kind string) string {
+	if kind == RunReconcile {
+		return "blind " + shop
+	}
+	return "blind " + shop + " " + kind
 }
 
 // TellBlind keeps letters about it and, in the same transaction, when.
-func (s *Store) TellBlind(ctx context.Context, shop string, at time.Time, letters []Letter) error {
+func (s *Store) TellBlind(ctx context.Context, shop, kind string, at time.Time, letters []Letter) error {
 	return s.writer.apply(ctx, Letters, func(t *tx) error {
 		if err := post(t, letters, s.now()); err != nil {
 			return err
 		}
-		return t.exec(keepNumber, "blind "+shop, micros(at))
+		return t.exec(keepNumber, blindKey(shop, kind), micros(at))
 	})
 }

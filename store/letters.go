@@ -145,8 +145,10 @@ func (s *Store) GiveUpLetter(ctx context.Context, id int64) error {
 }
 
 // UnsentLetters counts the letters that a channel did not take so far, and tells
-// the newest reason.
+// why the newest of them was not taken.
 func (s *Store) UnsentLetters(ctx context.Context) (n int64, why string, err error) {
-	err = s.readers.QueryRowContext(ctx, `SELECT count(*), coalesce(max(error), '') FROM letters WHERE sent_at = 0 AND tries > 0`).Scan(&n, &why)
+	err = s.readers.QueryRowContext(ctx, `SELECT count(*),
+			coalesce((SELECT error FROM letters WHERE sent_at = 0 AND tries > 0 ORDER BY made_at DESC, id DESC LIMIT 1), '')
+		FROM letters WHERE sent_at = 0 AND tries > 0`).Scan(&n, &why)
 	return n, why, err
 }

@@ -56,6 +56,21 @@ func TestALetterThatIsGivenUpIsGone(t *testing.T) {
 	require.Equal(t, []any{int64(0), ""}, []any{n, why})
 }
 
+func TestOfSeveralLettersThatWaitTheNewestReasonIsTold(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	for range 2 {
+		posted(t, s, "email")
+	}
+	for i, why := range []string{"refused", "busy"} {
+		clock.at = clock.at.Add(time.Minute)
+		require.NoError(t, s.LetterFailed(t.Context(), int64(i+1), nil, clock.at.Add(time.Hour), why))
+	}
+	n, why, err := s.UnsentLetters(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []any{int64(2), "busy"}, []any{n, why})
+}
+
 func TestALetterThatWaitsDuringTheUpgradeIsForAll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gapless.db")
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=rwc"+pragmas)

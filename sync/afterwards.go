@@ -18,8 +18,9 @@ type afterwards struct {
 	known     report.Tally   // those that were known then and are still in Shopify, by what they are worth now
 	changed   time.Time      // when Shopify last changed one of them since; zero: it did not
 	cancelled []store.Placed // in Shopify since
-	onTheWay  bool           // some are
-	rested    time.Time      // when the last one came to rest that was on the way then
+	onTheWay  bool           // some are, or did not arrive
+	arrived   int64          // those that have come to rest since
+	rested    time.Time      // when the last one did that was on the way then
 }
 
 func (e *Engine) afterwards(ctx context.Context, r report.Report) (a afterwards, err error) {
@@ -35,6 +36,7 @@ func (a *afterwards) take(o store.Placed, final time.Time) {
 	if at := later(o.UpdatedAt, o.DeletedAt); known && at.After(final) {
 		a.changed = later(a.changed, at)
 	}
+	a.onTheWay = a.onTheWay || o.OnTheWay
 	if !o.DeletedAt.IsZero() {
 		return
 	}
@@ -44,7 +46,9 @@ func (a *afterwards) take(o store.Placed, final time.Time) {
 	if o.CancelledAt.After(final) {
 		a.cancelled = append(a.cancelled, o)
 	}
-	a.onTheWay = a.onTheWay || o.OnTheWay
+	if o.RestedAt.IsZero() || o.RestedAt.After(final) {
+		a.arrived++
+	}
 	a.rested = later(a.rested, o.RestedAt)
 }
 
@@ -64,7 +68,8 @@ func (a afterwards) amendments(r report.Report) (all []report.Amendment) {
 	if more := len(a.cancelled) - mostNamed; more > 0 {
 		tell(a.cancelled[len(a.cancelled)-1].CancelledAt, fmt.Sprintf("cancelled in Shopify, too: %d more orders of this day", more))
 	}
-	if r.Balance.Pending.Orders > 0 && !a.onTheWay {
+	// Of a change that only Shopify's list told of, its order rested here.
+	if pending := r.Balance.Pending.Orders; pending > 0 && !a.onTheWay && a.arrived >= pending {
 		tell(a.rested, "what was on the way when the day became final has arrived")
 	}
 	return all

@@ -102,6 +102,8 @@ func TestOnlyWhatChangedInShopifySinceADayIsFinalChangesWhatItIsWorth(t *testing
 	}
 }
 
+const hasArrived = "what was on the way when the day became final has arrived"
+
 // pendingAtSeven is an order of the day before that is on the way when its report
 // becomes final.
 func pendingAtSeven(t *testing.T) (*appliance, store.OrderKey) {
@@ -127,7 +129,7 @@ func TestAnAmendmentTellsThatWhatWasOnTheWayHasArrived(t *testing.T) {
 	require.Empty(t, a.whats("2026-11-23"), "it is on the way still")
 	a.erp.SetFaults(nil)
 	a.settleLater(2 * time.Hour)
-	arrived := []report.Amendment{{At: a.delivery(k).ChangedAt, What: "what was on the way when the day became final has arrived"}}
+	arrived := []report.Amendment{{At: a.delivery(k).ChangedAt, What: hasArrived}}
 	require.Equal(t, arrived, a.report("2026-11-23").Amendments)
 	a.until(2, 9, 0)
 	require.Equal(t, arrived, a.report("2026-11-23").Amendments)
@@ -145,6 +147,41 @@ func TestWhatWasOnTheWayAndIsParkedHasNotArrived(t *testing.T) {
 	told := a.whats("2026-11-23")
 	require.Len(t, told, 1, "%v", told)
 	require.Contains(t, told[0], a.order(k).Name+" was found later")
+}
+
+func TestWhatWasOnTheWayAndIsDeletedHasNotArrived(t *testing.T) {
+	a, k := pendingAtSeven(t)
+	a.until(1, 8, 0)
+	a.erp.SetFaults(nil)
+	a.change(k, shopifytest.DoDelete)
+	a.settleLater(2 * time.Hour)
+	require.False(t, a.order(k).DeletedAt.IsZero())
+	require.NotContains(t, a.whats("2026-11-23"), hasArrived)
+}
+
+// Of a change that Shopify lists, and of which nothing was heard yet, the order rests
+// here: what it is on the way with comes later.
+func TestWhatShopifyListedWhenADayBecameFinalHasArrivedOnlyOnceItWasHeardOf(t *testing.T) {
+	final := epoch.Add(time.Hour)
+	unheard, heard := store.Placed{RestedAt: epoch}, store.Placed{}
+	due := store.Placed{RestedAt: final.Add(time.Minute)}
+	for name, c := range map[string]struct {
+		orders []store.Placed
+		told   bool
+	}{
+		"nothing was heard of it":      {[]store.Placed{unheard}, false},
+		"nor of it, beside an arrival": {[]store.Placed{unheard, due}, false},
+		"both have arrived":            {[]store.Placed{heard, due}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var since afterwards
+			for _, o := range c.orders {
+				since.take(o, final)
+			}
+			r := report.Report{FrozenAt: final, Known: &report.Tally{}, Balance: report.Balance{Pending: report.Tally{Orders: int64(len(c.orders))}}}
+			require.Equal(t, c.told, len(since.amendments(r)) == 1)
+		})
+	}
 }
 
 func TestAReportThatAnOlderVersionFrozeTellsNothingNewOfItsOrders(t *testing.T) {

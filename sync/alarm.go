@@ -20,14 +20,19 @@ const blindFor = 3 * time.Hour
 // comparisons are those that the clock asks for, the graver first: while it
 // fails, whether the other does is no news. What people ask for is not judged:
 // they see how it ends, and it may be over some minutes only.
-var comparisons = []struct {
+var comparisons = []comparisonKind{
+	{store.RunReconcile, blindFor, "", "The regular comparison fails. Until this is mended, nobody knows whether orders are missing.",
+		"The regular comparison of recent orders is complete again."},
+	{store.RunDeep, deepAgain + blindFor, "the last 60 days of ", "The comparison of the last 60 days fails, the regular one of recent orders does not. Until this is mended, nobody knows whether older orders are missing.",
+		"The comparison of the last 60 days is complete again."},
+}
+
+type comparisonKind struct {
 	kind  string
 	after time.Duration // for so long it may fail before people hear of it
-	of    string        // which part of a shop can't be compared
-	text  string
-}{
-	{store.RunReconcile, blindFor, "", "The regular comparison fails. Until this is mended, nobody knows whether orders are missing."},
-	{store.RunDeep, deepAgain + blindFor, "the last 60 days of ", "The comparison of the last 60 days fails, the regular one of recent orders does not. Until this is mended, nobody knows whether older orders are missing."},
+	of    string        // which part of a shop it compares; empty: what is recent
+	fails string
+	works string
 }
 
 // tellBlind tells people of shops whose comparisons keep failing, again while
@@ -44,35 +49,42 @@ func (e *Engine) tellBlind(ctx context.Context) error {
 }
 
 func (e *Engine) tellBlindShop(ctx context.Context, shop *Shop) error {
-	told, err := e.store.ToldBlind(ctx, shop.Name)
-	if err != nil {
-		return err
-	}
-	now, remind := e.now(), e.cfg.Alerts.Remind
 	for _, c := range comparisons {
-		first, last, err := e.store.FailedComparisons(ctx, shop.Name, c.kind, BySchedule)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		since := first.StartedAt
-		news := since.After(told) || remind > 0 && now.Sub(told) >= remind
-		if err != nil || now.Sub(since) < c.after || !news {
+		fails, err := e.tellBlindKind(ctx, shop, c)
+		if err != nil || fails {
 			return err
 		}
-		return e.alarm(ctx, shop.Name, now, fmt.Sprintf("Gapless: %s%s can't be compared with %s since %s", c.of, shop.Name, shop.ERP, version(since)),
-			c.text+" Gapless goes on trying. Why it failed last: "+last.Note)
 	}
-	if told.IsZero() {
-		return nil
-	}
-	return e.alarm(ctx, shop.Name, time.Time{}, fmt.Sprintf("Gapless: %s is compared with %s again", shop.Name, shop.ERP),
-		"The comparisons of Shopify and the ERP are complete again. What was lost meanwhile is told as gaps.")
+	return nil
 }
 
-// alarm has people told of a shop, and keeps since when they know; the zero time:
-// it is over.
-func (e *Engine) alarm(ctx context.Context, shop string, at time.Time, subject, text string) error {
-	data, err := json.Marshal(map[string]any{"shop": shop, "failing": !at.IsZero(), "text": text})
+func (e *Engine) tellBlindKind(ctx context.Context, shop *Shop, c comparisonKind) (fails bool, err error) {
+	told, err := e.store.ToldBlind(ctx, shop.Name, c.kind)
+	if err != nil {
+		return false, err
+	}
+	first, last, err := e.store.FailedComparisons(ctx, shop.Name, c.kind, BySchedule)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && told.IsZero():
+		return false, nil
+	case errors.Is(err, store.ErrNotFound):
+		return false, e.alarm(ctx, shop.Name, c.kind, time.Time{}, fmt.Sprintf("Gapless: %s%s can be compared with %s again", c.of, shop.Name, shop.ERP),
+			c.works+" What was lost meanwhile is told as gaps.")
+	case err != nil:
+		return false, err
+	}
+	now, since, remind := e.now(), first.StartedAt, e.cfg.Alerts.Remind
+	if news := since.After(told) || remind > 0 && now.Sub(told) >= remind; !news || now.Sub(since) < c.after {
+		return true, nil
+	}
+	return true, e.alarm(ctx, shop.Name, c.kind, now, fmt.Sprintf("Gapless: %s%s can't be compared with %s since %s", c.of, shop.Name, shop.ERP, version(since)),
+		c.fails+" Gapless goes on trying. Why it failed last: "+last.Note)
+}
+
+// alarm has people told of a shop's comparisons of a kind, and keeps since when
+// they know; the zero time: it is over.
+func (e *Engine) alarm(ctx context.Context, shop, kind string, at time.Time, subject, text string) error {
+	data, err := json.Marshal(map[string]any{"shop": shop, "kind": kind, "failing": !at.IsZero(), "text": text})
 	if err != nil {
 		return err
 	}
@@ -80,5 +92,5 @@ func (e *Engine) alarm(ctx context.Context, shop string, at time.Time, subject, 
 	for i, c := range e.cfg.Alerts.Channels {
 		letters[i] = store.Letter{Channel: c.Name(), Kind: letterChecks, Subject: subject, Text: text, Data: data}
 	}
-	return e.store.TellBlind(ctx, shop, at, letters)
+	return e.store.TellBlind(ctx, shop, kind, at, letters)
 }

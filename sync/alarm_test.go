@@ -67,9 +67,21 @@ func TestPeopleHearOfComparisonsThatKeepFailingAndThatTheyWorkAgain(t *testing.T
 	require.Equal(t, 1, a.hours(23, box))
 	require.Equal(t, 2, a.hours(1, box), "a day later, again")
 	meddled.list = nil
-	require.Equal(t, 2, a.hours(1, box), "the regular one works; the deep one has not been tried again yet")
+	require.Equal(t, 3, a.hours(1, box))
+	require.Equal(t, "Gapless: acme can be compared with books again", box.got[2].Subject)
 	require.Equal(t, 3, a.hours(5, box))
-	require.Equal(t, "Gapless: acme is compared with books again", box.got[2].Subject)
+}
+
+// The deep one is tried every six hours only, and failed before people were told.
+func TestPeopleHearThatAnOutageIsOverBeforeTheDeepComparisonIsTriedAgain(t *testing.T) {
+	a, meddled, box := watched(t)
+	require.Zero(t, a.hours(20, box))
+	meddled.list = noList
+	require.Equal(t, 1, a.hours(12, box))
+	meddled.list = nil
+	require.Equal(t, 2, a.hours(1, box))
+	require.Equal(t, "Gapless: acme can be compared with books again", box.got[1].Subject)
+	require.Contains(t, box.got[1].Text, "The regular comparison of recent orders is complete again.")
 }
 
 func TestPeopleHearOfDeepComparisonsThatKeepFailingWhileTheRegularOnesDoNot(t *testing.T) {
@@ -84,7 +96,7 @@ func TestPeopleHearOfDeepComparisonsThatKeepFailingWhileTheRegularOnesDoNot(t *t
 	require.Equal(t, 2, a.hours(1, box), "a day later, again")
 	meddled.list = nil
 	require.Equal(t, 3, a.hours(6, box))
-	require.Equal(t, "Gapless: acme is compared with books again", box.got[2].Subject)
+	require.Equal(t, "Gapless: the last 60 days of acme can be compared with books again", box.got[2].Subject)
 	require.Equal(t, 3, a.hours(48, box))
 }
 
@@ -106,7 +118,11 @@ func TestPeopleWhoKnowThatTheDeepComparisonFailsHearWhenTheRegularOneDoes(t *tes
 	require.Equal(t, 2, a.hours(5, box))
 	require.Contains(t, box.got[1].Subject, "Gapless: acme can't be compared with books since")
 	a.noListFarBack(meddled)
-	require.Equal(t, 2, a.hours(5, box), "the deep one fails still, as they know")
+	require.Equal(t, 3, a.hours(5, box), "the deep one fails still, as they know")
+	require.Equal(t, "Gapless: acme can be compared with books again", box.got[2].Subject)
+	meddled.list = nil
+	require.Equal(t, 4, a.hours(6, box))
+	require.Equal(t, "Gapless: the last 60 days of acme can be compared with books again", box.got[3].Subject)
 }
 
 // askedFor compares five minutes, as a person has asked for.

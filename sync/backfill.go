@@ -26,7 +26,7 @@ import (
 // backfillPlace is where a backfill goes on.
 type backfillPlace struct {
 	Operation string `json:"operation"` // Shopify's; empty: none was started
-	Tries     int    `json:"tries"`     // operations, and readings of their files, that ended badly
+	Tries     int    `json:"tries"`     // operations, and readings of their files, that ended badly since one got on
 	Read      int    `json:"read"`      // orders of its file that are done with
 	Known     int64  `json:"known"`     // of those, known at this version already
 }
@@ -175,6 +175,7 @@ func (b *backfill) again(ctx context.Context, why string) error {
 // read, or holds what can't be used, counts as a try that ended badly.
 func (b *backfill) read(ctx context.Context, o shopify.BulkOperation) error {
 	var batch []shopify.BulkOrder
+	begun := b.place.Read
 	var unkept error // why the last batch could not be kept, which is not the file's fault
 	flush := func() error {
 		if unkept = b.take(ctx, o.CreatedAt, batch); unkept != nil {
@@ -194,6 +195,9 @@ func (b *backfill) read(ctx context.Context, o shopify.BulkOperation) error {
 	switch {
 	case errors.Is(err, shopify.ErrBulkGone):
 		return b.again(ctx, "its file is no longer kept")
+	case err != nil && unkept == nil && b.place.Read > begun:
+		b.place.Tries = 0 // a large file takes hours, and its way breaks now and then
+		return err
 	case err != nil && unkept == nil:
 		b.place.Tries++
 		return err

@@ -173,10 +173,31 @@ func TestABackfillWhoseFileCannotBeUsedListsTheOrdersInstead(t *testing.T) {
 	require.Contains(t, a.runOf(run.ID).Note, "line 111")
 	a.leaves(30*time.Second, round, a.questions(), 2)
 	a.leaves(time.Minute, round, a.questions(), 2)
-	require.Equal(t, 3, shop.read)
-	a.leaves(2*time.Minute, round, a.questions(), 1)
-	require.Equal(t, 3, shop.read, "its pages are listed")
+	a.leaves(2*time.Minute, round, a.questions(), 2)
+	require.Equal(t, 4, shop.read, "the first of them got on")
+	a.leaves(4*time.Minute, round, a.questions(), 1)
+	require.Equal(t, 4, shop.read, "its pages are listed")
 	require.Equal(t, store.RunDone, a.runOf(run.ID).State)
+	a.settle()
+	a.judge()
+}
+
+// The way to a large file breaks now and then over hours.
+func TestABackfillWhoseReadingGetsOnIsReadToItsEndHoweverOftenItBreaks(t *testing.T) {
+	a := past(t, 600, shopifytest.Options{})
+	shop := &spoilt{ShopClient: a.clients["acme"], err: errors.New("shopify: the bulk file broke off")}
+	a.engine.shops["acme"].Client = shop
+	run, backfiller := a.backfill(), a.backfiller()
+	for range backfillTries {
+		shop.good += backfillBatch
+		for range 3 { // it asks how far Shopify is, too
+			a.pass(backfiller.step(t.Context()))
+			a.intake()
+		}
+		require.EqualValues(t, shop.good, a.runOf(run.ID).Done, "its pages are listed instead")
+	}
+	shop.good = 10_000
+	require.Equal(t, store.RunDone, a.carryOn(run).State)
 	a.settle()
 	a.judge()
 }

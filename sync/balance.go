@@ -42,7 +42,9 @@ func (r *reconciler) count(l line, v verdict) {
 		add(&b.Missing, currency, total)
 	default:
 		add(&b.Pending, currency, total)
-		if v.overdue {
+		if about, ignored := r.ignored[l.id]; v.overdue && ignored && about == l.known.Wanted {
+			r.out.IgnoredStuck++
+		} else if v.overdue {
 			b.Overdue++
 		}
 	}

@@ -3,7 +3,8 @@
 //
 //	shopify.Door ─► store.Append ─► 200
 //	                     │
-//	    intake.go        ▼  decode; newer than what we know?
+//	    intake.go        ▼  decode; newer than what we know? withheld.go: what Shopify
+//	                     │  keeps from the app stays as a webhook told it
 //	                  orders ◄──── refetch.go: ask Shopify by id, where in doubt
 //	                     │  ▲
 //	                     │  └───── poll.go: what changed since we last looked?
@@ -19,6 +20,7 @@
 //	gaps.go                   what differs: why, what mends it, seen healed in the ERP
 //	daily.go                  the balance of each shop's day, frozen; letters.go sends it,
 //	                          afterwards.go tells what becomes of its orders
+//	alarm.go                  people hear of comparisons that keep failing
 //	backfill.go               orders of the past
 //
 // Every arrow is a step: a method of Engine that does one bounded piece of work

@@ -164,11 +164,11 @@ func (e *Engine) freeze(ctx context.Context, o owed, r report.Report) (err error
 	if r.Gaps, err = e.gapsOf(ctx, r); err != nil { // what happens from now on is an amendment
 		return err
 	}
-	now, err := e.afterwards(ctx, r)
+	then, err := e.afterwards(ctx, r)
 	if err != nil {
 		return err
 	}
-	r.Known = &now.known
+	r.Known = &then.known
 	if o.partial != nil {
 		var told report.Report
 		if err := json.Unmarshal(o.partial.Content, &told); err != nil {

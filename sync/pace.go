@@ -44,7 +44,7 @@ func (p *poller) step(ctx context.Context) time.Duration {
 		return wait
 	}
 	result, err := p.poll(ctx, p.shop.Name, cmp.Or(foundBy, store.RunPoll))
-	if err == nil && foundBy == store.GapSilence && result.Lost > 0 {
+	if err == nil && foundBy == store.GapSilence && result.Opened > 0 {
 		err = p.noteSilence(ctx, p.shop, result)
 	}
 	if ctx.Err() != nil {
@@ -64,10 +64,10 @@ func (p *poller) step(ctx context.Context) time.Duration {
 }
 
 // nextPace is how long to wait after a poll. Webhooks that prove whole make it
-// longer, up to Idle; anything lost, late or silent makes it Active again.
+// longer, up to Idle; anything newly lost, late or silent makes it Active again.
 // Failures, Shopify's throttling among them, make it longer too.
 func (s *Shop) nextPace(pace time.Duration, r PollResult, err error, troubled bool) time.Duration {
-	busy := r.Lost > 0 || troubled || !s.Webhooks && r.Fetched > 0
+	busy := r.Opened > 0 || troubled || !s.Webhooks && r.Fetched > 0
 	if err == nil && busy {
 		return s.Poll.Active
 	}

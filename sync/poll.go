@@ -23,7 +23,8 @@ type PollResult struct {
 	To      time.Time `json:"to"`
 	Seen    int       `json:"seen"`    // orders Shopify says changed
 	Fetched int       `json:"fetched"` // of them, those that we did not know or knew older
-	Lost    int       `json:"lost"`    // of those, orders of which no webhook told in time, and nobody knew: new gaps
+	Lost    int       `json:"lost"`    // of those, orders of which no webhook told in time
+	Opened  int       `json:"opened"`  // of them, new gaps: nobody knew that they were lost
 	// Young are changes whose webhook may still be on its way; they are looked
 	// for again.
 	Young  int       `json:"young"`
@@ -116,11 +117,12 @@ func (p *polling) page(ctx context.Context, page []shopify.OrderHead) error {
 		}
 	}
 	p.Fetched += len(lost) + len(asks)
+	p.Lost += len(lost)
 	opened, err := p.store.FoundGaps(ctx, p.foundBy, lost...)
 	if err != nil {
 		return err
 	}
-	p.Lost += opened
+	p.Opened += opened
 	return p.store.AskAgain(ctx, asks...)
 }
 

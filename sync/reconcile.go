@@ -28,24 +28,27 @@ const BySchedule = "schedule"
 
 // Reconciliation is what a pass saw.
 type Reconciliation struct {
-	Run      store.Run         `json:"-"`
-	Balance  report.Balance    `json:"balance"`
-	ByRule   []report.Excluded `json:"by_rule"`
-	Faults   map[string]int64  `json:"faults"`  // by kind of gap
-	Opened   int64             `json:"opened"`  // of them, gaps that were not known
-	Ignored  int64             `json:"ignored"` // and those that a person left as they are
-	Healing  int64             `json:"healing"`
-	Complete bool              `json:"complete"` // all three sides were read whole
-	Through  time.Time         `json:"through"`  // later changes were not judged yet
-	Notes    []string          `json:"notes"`    // what could not be seen, and what was left out
-	Turn     int64             `json:"turn"`     // the last order whose turn it was to be looked up in the ERP; 0: none had one yet
+	Run     store.Run         `json:"-"`
+	Balance report.Balance    `json:"balance"`
+	ByRule  []report.Excluded `json:"by_rule"`
+	Faults  map[string]int64  `json:"faults"`  // by kind of gap
+	Opened  int64             `json:"opened"`  // of them, gaps that were not known
+	Ignored int64             `json:"ignored"` // and those that a person left as they are
+	// IgnoredStuck are orders on the way for too long that a person left as they are;
+	// the balance does not count them as overdue.
+	IgnoredStuck int64     `json:"ignored_stuck"`
+	Healing      int64     `json:"healing"`
+	Complete     bool      `json:"complete"` // all three sides were read whole
+	Through      time.Time `json:"through"`  // later changes were not judged yet
+	Notes        []string  `json:"notes"`    // what could not be seen, and what was left out
+	Turn         int64     `json:"turn"`     // the last order whose turn it was to be looked up in the ERP; 0: none had one yet
 }
 
 // Balanced says that the pass saw everything and that it adds up.
 func (r Reconciliation) Balanced() bool { return r.Complete && r.Balance.Balanced() }
 
-// How much of what looks wrong is looked at twice in one pass. What is beyond
-// waits for the next one.
+// How much of what looks wrong is looked at twice in one pass. Beyond it, the list
+// is believed; what is too old for the list has its turn in a later pass.
 const (
 	mostConfirmed = 200 // references looked up in the ERP, and as many more that are too old for its list
 	mostUnlisted  = 50  // documents that only a longer list of the ERP's would show, before it is asked for
@@ -71,7 +74,8 @@ type reconciler struct {
 	heads, docs *spool
 	out         Reconciliation
 	byRule      map[string]*report.Tally
-	later       []line // whose other sides lie outside the window
+	ignored     map[int64]string // orders whose being stuck a person ignored: in which version
+	later       []line           // whose other sides lie outside the window
 	confirmed   int
 	after       int64     // the last order whose turn it was in the pass before
 	old         []line    // whose turn it is in this pass; see takeTurn
@@ -163,6 +167,10 @@ func (r *reconciler) compare(ctx context.Context) error {
 		return err
 	}
 	r.allowed = r.now().Add(-r.shop.Reconcile.Stuck)
+	var err error
+	if r.ignored, err = r.store.IgnoredStuck(ctx, r.shop.Name, r.shop.ERP); err != nil {
+		return err
+	}
 	known := r.store.Standings(ctx, r.shop.Name, r.shop.ERP, r.pass.Axis, r.pass.From, r.pass.To)
 	for l, err := range merge(r.heads.sorted(), known, r.docs.sorted()) {
 		if err != nil {

@@ -320,6 +320,33 @@ func TestADayIsNotBalancedWhileItsOrdersAreOnTheWayForTooLong(t *testing.T) {
 	require.True(t, a.report("2026-11-23").Balanced())
 }
 
+func TestAnOrderWhoseBeingStuckWasIgnoredUnbalancesNothingUntilItIsAboutSomethingNew(t *testing.T) {
+	a := build(t, setup{})
+	a.erp.SetFaults(erptest.Mix{erptest.Unavailable: 1})
+	k := a.create()
+	a.settle()
+	a.pass(20 * time.Minute)
+	stuck := func() int {
+		n, err := a.engine.FindStuck(t.Context(), "acme")
+		require.NoError(t, err)
+		return n
+	}
+	require.Equal(t, 1, stuck())
+	require.False(t, a.reconcile(false).Balanced())
+	require.NoError(t, a.engine.IgnoreGap(t.Context(), a.gap(k).ID, "ann", "the ERP moves house"))
+	r := a.reconcile(false)
+	require.True(t, r.Balanced())
+	require.Equal(t, []int64{1, 0, 1}, []int64{r.Balance.Pending.Orders, r.Balance.Overdue, r.IgnoredStuck})
+	require.Zero(t, stuck())
+
+	a.change(k, shopifytest.DoTag)
+	a.settle()
+	a.pass(20 * time.Minute)
+	require.EqualValues(t, 1, a.reconcile(false).Balance.Overdue)
+	require.Equal(t, 1, stuck(), "people hear of it")
+	require.Equal(t, store.GapOpen, a.gap(k).State)
+}
+
 // A backfill takes hours, and today's orders go first.
 func TestOrdersOfThePastThatWaitForTheirTurnAreNotOnTheWayForTooLong(t *testing.T) {
 	a := past(t, 5, shopifytest.Options{})

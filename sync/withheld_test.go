@@ -155,7 +155,7 @@ func TestAnOrderThatCannotBeFetchedKeepsItsBackoffAndTellsWhy(t *testing.T) {
 		a.pass(time.Minute)
 	}
 	again := a.poll()
-	require.Equal(t, []int{1, 0}, []int{again.Fetched, again.Lost}, "it is known to be lost")
+	require.Equal(t, []int{1, 1, 0}, []int{again.Fetched, again.Lost, again.Opened}, "it is known to be lost")
 	require.Contains(t, a.gap(k).Detail, "could not be fetched so far")
 	require.Contains(t, a.gap(k).Detail, "503")
 	a.shop.Break(4, shopifytest.Outage{Status: http.StatusServiceUnavailable})

@@ -13,7 +13,7 @@ type Message struct {
 	// ID is unique to the message and stays the same when it is sent again, so
 	// that receivers know a repetition. Empty: every sending counts as another.
 	ID      string
-	Kind    string // what it is about, in one word: "gap", "report"
+	Kind    string // what it is about, in one word: "gaps", "report", "checks"
 	Subject string // one line
 	Text    string
 	HTML    string // a whole document for mail; empty: text alone

@@ -76,7 +76,7 @@ type Balance struct {
 	Parked    Tally `json:"parked"`    // waiting for a person
 	Missing   Tally `json:"missing"`   // should be in the ERP and is not
 	Wrong     int64 `json:"wrong"`     // documents in the ERP that are stale, doubled or of another total
-	Overdue   int64 `json:"overdue"`   // of Pending: longer on the way than allowed
+	Overdue   int64 `json:"overdue"`   // of Pending: longer on the way than allowed, and nobody left it as it is
 }
 
 // Balanced says that the day adds up: Shopify's orders, and their money in every
