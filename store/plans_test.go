@@ -127,6 +127,9 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, s.BeginRun(t.Context(), &failed))
 	failed.State = RunFailed
 	require.NoError(t, s.SaveRun(t.Context(), &failed))
+	report(t, s, "2026-11-21", `{}`)
+	_, err = s.ForgetReports(t.Context(), time.Unix(0, 0))
+	require.NoError(t, err)
 	report(t, s, "2026-11-22", `{}`)
 	require.NoError(t, s.LearnShop(t.Context(), Shop{Name: "acme", Timezone: "UTC"}))
 	require.NoError(t, s.Complete(t.Context(), "acme", noon, noon.Add(time.Hour)))
@@ -305,6 +308,7 @@ func readEverything(t *testing.T, s *Store) {
 	note(s.FirstOver(ctx, "acme", RunDeep, time.Time{}, time.Time{}))
 	note(s.PendingEvents(ctx, 10))
 	note(s.Event(ctx, 2))
+	note(s.EventHead(ctx, 2))
 	note(s.Order(ctx, key))
 	note(s.Known(ctx, []OrderKey{key}))
 	note(s.Decisions(ctx, key, 10))

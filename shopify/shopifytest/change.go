@@ -219,7 +219,9 @@ func (g *Generator) move(o *Order) bool {
 	if o.Shipping == nil || o.Cancelled() {
 		return false
 	}
-	o.Shipping = g.address(o.Shipping.FirstName, o.Shipping.LastName, o.Shipping.Place)
+	for was := *o.Shipping; *o.Shipping == was; { // who moves has another address
+		o.Shipping = g.address(was.FirstName, was.LastName, was.Place)
+	}
 	return true
 }
 
