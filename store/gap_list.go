@@ -149,8 +149,8 @@ func (s *Store) GapSteps(ctx context.Context, id int64) ([]GapStep, error) {
 
 // Stuck lists a shop's deliveries to erp that are due, being sent or unknown
 // since before a moment, oldest first, and have no live gap of that kind yet, nor one
-// that was ignored in this version. An
-// order of the past that lets today's go first is not stuck.
+// that was ignored in this version. An order of the past that lets today's go first is
+// not stuck.
 func (s *Store) Stuck(ctx context.Context, shop, erp string, before time.Time, limit int) ([]Delivery, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT `+deliveryColumns+` FROM deliveries d
 		WHERE d.state IN ('due', 'sending', 'unknown') AND d.since < $1 AND +d.shop = $2 AND +d.erp = $3 AND (d.background = 0 OR d.tries > 0) AND NOT EXISTS (SELECT 1 FROM gaps g

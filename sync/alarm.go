@@ -88,9 +88,6 @@ func (e *Engine) alarm(ctx context.Context, shop, kind string, at time.Time, sub
 	if err != nil {
 		return err
 	}
-	letters := make([]store.Letter, len(e.cfg.Alerts.Channels))
-	for i, c := range e.cfg.Alerts.Channels {
-		letters[i] = store.Letter{Channel: c.Name(), Kind: letterChecks, Subject: subject, Text: text, Data: data}
-	}
+	letters := lettersBy(e.cfg.Alerts.Channels, store.Letter{Kind: letterChecks, Subject: subject, Text: text, Data: data})
 	return e.store.TellBlind(ctx, shop, kind, at, letters)
 }

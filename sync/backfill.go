@@ -195,13 +195,13 @@ func (b *backfill) read(ctx context.Context, o shopify.BulkOperation) error {
 	switch {
 	case errors.Is(err, shopify.ErrBulkGone):
 		return b.again(ctx, "its file is no longer kept")
-	case err != nil && unkept == nil && b.place.Read > begun:
+	case err != nil && unkept != nil:
+		return err
+	case err != nil && b.place.Read > begun:
 		b.place.Tries = 0 // a large file takes hours, and its way breaks now and then
 		return err
-	case err != nil && unkept == nil:
-		b.place.Tries++
-		return err
 	case err != nil:
+		b.place.Tries++
 		return err
 	}
 	if err := flush(); err != nil {

@@ -248,11 +248,7 @@ func (e *Engine) reportLetters(r report.Report) ([]store.Letter, error) {
 	if err != nil {
 		return nil, err
 	}
-	letters := make([]store.Letter, len(e.cfg.Report.Channels))
-	for i, c := range e.cfg.Report.Channels {
-		letters[i] = store.Letter{Channel: c.Name(), Kind: letterReport, Subject: r.Headline(), Text: text.String(), HTML: html.String(), Data: data}
-	}
-	return letters, nil
+	return lettersBy(e.cfg.Report.Channels, store.Letter{Kind: letterReport, Subject: r.Headline(), Text: text.String(), HTML: html.String(), Data: data}), nil
 }
 
 // SendReport has the report of a day mailed now, whether it was before or not.

@@ -46,6 +46,19 @@ func (a *appliance) lettersSent() {
 	require.NoError(a, a.engine.sendLetters(a.Context(), "postbox"))
 }
 
+// toldUnchecked has the report of the epoch's day say that the day can't be checked:
+// the ERP's list is broken.
+func (a *appliance) toldUnchecked() *meddled {
+	a.Helper()
+	meddled := a.meddle()
+	meddled.list = noList
+	require.Error(a, a.engine.reportsDue(a.Context()))
+	a.pass(uncheckedIn + time.Hour)
+	require.Error(a, a.engine.reportsDue(a.Context()))
+	require.True(a, a.kept("2026-11-23").Partial)
+	return meddled
+}
+
 func TestADayWhoseComparisonWasKilledDoesNotStopTheReports(t *testing.T) {
 	a, box := reporting(t)
 	a.until(4, 9, 0)
@@ -81,7 +94,7 @@ func TestPeopleHearThatADayCanNotBeCheckedAndWhenItIs(t *testing.T) {
 	a, box := reporting(t)
 	a.until(1, 7, 0)
 	meddled := a.meddle()
-	meddled.list = func(time.Time, func(erp.Found) error) error { return errors.New("the list is broken") }
+	meddled.list = noList
 	require.ErrorContains(t, a.engine.reportsDue(t.Context()), "waits until all sides can be read")
 	a.pass(uncheckedIn - time.Minute)
 	require.Error(t, a.engine.reportsDue(t.Context()))
@@ -115,12 +128,7 @@ func TestPeopleHearThatADayCanNotBeCheckedAndWhenItIs(t *testing.T) {
 func TestTheReportOfADayThatCouldNotBeCheckedIsNotFinal(t *testing.T) {
 	a, _ := reporting(t)
 	a.until(1, 7, 0)
-	meddled := a.meddle()
-	meddled.list = func(time.Time, func(erp.Found) error) error { return errors.New("the list is broken") }
-	require.Error(t, a.engine.reportsDue(t.Context()))
-	a.pass(uncheckedIn + time.Hour)
-	require.Error(t, a.engine.reportsDue(t.Context()))
-	require.True(t, a.kept("2026-11-23").Partial)
+	meddled := a.toldUnchecked()
 	r, err := a.engine.LastReport(t.Context(), "acme", "2026-11-23")
 	require.NoError(t, err)
 	require.NotEmpty(t, r.Unchecked)

@@ -56,16 +56,21 @@ func (e *Engine) tellGaps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	letters := make([]store.Letter, len(e.cfg.Alerts.Channels))
-	for i, c := range e.cfg.Alerts.Channels {
-		letters[i] = letter
-		letters[i].Channel = c.Name()
-	}
-	if err := e.store.Told(ctx, letters, gaps); err != nil {
+	if err := e.store.Told(ctx, lettersBy(e.cfg.Alerts.Channels, letter), gaps); err != nil {
 		return err
 	}
 	e.lastAlert = now
 	return nil
+}
+
+// lettersBy is the same letter by each of the channels.
+func lettersBy(channels []Channel, letter store.Letter) []store.Letter {
+	letters := make([]store.Letter, len(channels))
+	for i, c := range channels {
+		letters[i] = letter
+		letters[i].Channel = c.Name()
+	}
+	return letters
 }
 
 // gapLetter says in plain words which gaps are new, still there, and closed.

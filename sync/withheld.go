@@ -71,15 +71,15 @@ func (b *batch) supply(ctx context.Context, ev store.Event, o *shopify.Order, kn
 	if err != nil {
 		return false, err
 	}
-	told := false
+	take := whole.Complete
 	if o.UpdatedAt.Equal(known.UpdatedAt) {
-		answer = ev
-		told = whole.Correct(o, fields)
-	} else {
-		told = whole.Complete(o, fields)
+		take, answer = whole.Correct, ev
+	}
+	if !take(o, fields) {
+		return false, nil
 	}
 	content := whole.Content()
-	if !told || content.Hash == known.Hash {
+	if content.Hash == known.Hash {
 		return false, nil
 	}
 	b.accept(answer, whole, content, known.FetchedAt, false)
