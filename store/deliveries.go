@@ -355,13 +355,23 @@ const takeBack = `UPDATE deliveries SET token = '', lease_until = 0, next_at = $
 		reason = CASE WHEN sent_at > 0 THEN 'the call to the ERP was cut off; its result is not known' ELSE reason END
 	WHERE state = 'sending'`
 
-// Recover frees deliveries that were being sent: all of them after a start,
-// when nobody holds a lease any more, or those whose lease has run out. One
-// whose call may have left becomes unknown, to be looked up at earliest.
-func (s *Store) Recover(ctx context.Context, all bool) (freed int64, err error) {
+// Recover frees all deliveries that were being sent: after a start nobody holds a
+// lease any more. One whose call may have left becomes unknown, to be looked up at
+// earliest.
+func (s *Store) Recover(ctx context.Context) (freed int64, err error) {
 	now := s.now()
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
-		freed, err = t.changed(takeBack+` AND ($2 = 1 OR lease_until <= $1)`, micros(now), flag(all))
+		freed, err = t.changed(takeBack, micros(now))
+		return err
+	})
+	return freed, err
+}
+
+// TakeBack does the same with those whose lease ends by a moment.
+func (s *Store) TakeBack(ctx context.Context, by time.Time) (freed int64, err error) {
+	now := s.now()
+	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
+		freed, err = t.changed(takeBack+` AND lease_until <= $2`, micros(now), micros(by))
 		return err
 	})
 	return freed, err

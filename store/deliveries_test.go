@@ -161,7 +161,7 @@ func TestAStaleSettlementKeepsItsOutcomeAndChangesNothingElse(t *testing.T) {
 	c := claimed(t, s)
 	a := begun(t, s, c)
 	clock.at = noon.Add(2 * time.Minute)
-	freed, err := s.Recover(t.Context(), false)
+	freed, err := s.TakeBack(t.Context(), clock.at)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, freed)
 	before := delivery(t, s, 1)

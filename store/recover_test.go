@@ -8,18 +8,21 @@ import (
 )
 
 func TestWhatWasBeingSentIsFreedByStartAndByExpiredLease(t *testing.T) {
+	start := func(s *Store) (int64, error) { return s.Recover(t.Context()) }
+	after := func(d time.Duration) func(*Store) (int64, error) {
+		return func(s *Store) (int64, error) { return s.TakeBack(t.Context(), noon.Add(d)) }
+	}
 	for name, c := range map[string]struct {
-		all    bool
-		after  time.Duration
+		free   func(*Store) (int64, error)
 		intent bool
 		freed  int64
 		state  string
 	}{
-		"at a start, with an intent":            {true, 0, true, 1, StateUnknown},
-		"at a start, without":                   {true, 0, false, 1, StateDue},
-		"the lease has run out, with an intent": {false, time.Minute, true, 1, StateUnknown},
-		"the lease has run out, without":        {false, time.Minute, false, 1, StateDue},
-		"the lease still holds":                 {false, time.Minute - time.Microsecond, true, 0, StateSending},
+		"at a start, with an intent":            {start, true, 1, StateUnknown},
+		"at a start, without":                   {start, false, 1, StateDue},
+		"the lease has run out, with an intent": {after(time.Minute), true, 1, StateUnknown},
+		"the lease has run out, without":        {after(time.Minute), false, 1, StateDue},
+		"the lease still holds":                 {after(time.Minute - time.Microsecond), true, 0, StateSending},
 	} {
 		t.Run(name, func(t *testing.T) {
 			clock := &clock{noon}
@@ -29,8 +32,8 @@ func TestWhatWasBeingSentIsFreedByStartAndByExpiredLease(t *testing.T) {
 			if c.intent {
 				begun(t, s, claim)
 			}
-			clock.at = noon.Add(c.after)
-			freed, err := s.Recover(t.Context(), c.all)
+			clock.at = noon.Add(time.Hour)
+			freed, err := c.free(s)
 			require.NoError(t, err)
 			require.Equal(t, c.freed, freed)
 
@@ -58,7 +61,7 @@ func TestRecoverLeavesWhatIsNotBeingSent(t *testing.T) {
 			intake(t, s, order(1, 1))
 			walkTo(t, s, state)
 			before := delivery(t, s, 1)
-			freed, err := s.Recover(t.Context(), true)
+			freed, err := s.Recover(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, freed)
 			require.Equal(t, before, delivery(t, s, 1))

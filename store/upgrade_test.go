@@ -89,7 +89,7 @@ func TestADatabaseOfTheFirstReleaseGoesOnWithAllThatWasInIt(t *testing.T) {
 			require.Equal(t, []any{noon, noon, time.Time{}, time.Time{}, time.Time{}}, []any{shop.PollCursor, shop.SubscribedAt, shop.StartedAt, shop.BeganAt, shop.CompleteThrough})
 
 			// What was due is delivered, what was being sent is looked up, and new versions come in.
-			freed, err := s.Recover(t.Context(), true)
+			freed, err := s.Recover(t.Context())
 			require.NoError(t, err)
 			require.EqualValues(t, 1, freed)
 			clock.at = clock.at.Add(time.Hour)

@@ -129,6 +129,9 @@ func build(t testing.TB, s setup) *appliance {
 			RetryFirst: 5 * time.Millisecond, RetryMax: s.retryMax, Circuit: s.circuit}},
 		Rules: rules, Now: s.clock.Now, Log: log,
 	}
+	if s.clock.speed == 0 {
+		a.config.Steady = s.clock.Steady
+	}
 	for _, name := range s.names {
 		a.openShop(name, s.shop, log)
 	}

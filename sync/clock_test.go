@@ -11,6 +11,7 @@ type clock struct {
 	at    time.Time // what it told at since
 	since time.Time
 	speed float64 // of the clock against real time
+	leapt time.Duration
 }
 
 var epoch = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
@@ -29,6 +30,22 @@ func (c *clock) Now() time.Time {
 		return c.at
 	}
 	return c.at.Add(time.Duration(c.speed * float64(time.Since(c.since))))
+}
+
+// Steady is what a clock shows that nobody sets.
+func (c *clock) Steady() time.Duration {
+	now := c.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return now.Sub(epoch) - c.leapt
+}
+
+// leap sets the clock.
+func (c *clock) leap(by time.Duration) {
+	c.pass(by)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leapt += by
 }
 
 // pass moves the clock on.

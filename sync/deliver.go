@@ -180,12 +180,15 @@ func (a *attempt) letGhostsPass() *store.Settle {
 
 // waitForGhost waits until a call that was never answered is older than age.
 func (a *attempt) waitForGhost(age time.Duration, reason string) *store.Settle {
-	next := a.claim.GhostAt.Add(age)
-	if a.claim.Ghost == "" || !next.After(a.engine.now()) {
+	if a.claim.Ghost == "" {
+		return nil
+	}
+	left := age - a.engine.elapsed.since(a.claim.GhostAt)
+	if left <= 0 {
 		return nil
 	}
 	s := a.as(a.waiting())
-	s.NextAt, s.Reason = next, reason
+	s.NextAt, s.Reason = a.engine.now().Add(left), reason
 	return s
 }
 

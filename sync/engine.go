@@ -93,7 +93,9 @@ type Config struct {
 	// now on. An engine beside the one that runs is told since when that one does.
 	Listening time.Time
 
-	Now    func() time.Time
+	Now func() time.Time // nil: time.Now
+	// Steady is a clock that nobody sets; nil: the monotonic one that Now's times carry.
+	Steady func() time.Duration
 	Random *rand.Rand // of the jitter and the attempt tokens; nil: seeded by the runtime
 	Log    *slog.Logger
 }
@@ -108,6 +110,8 @@ type Engine struct {
 	cfg   Config
 	now   func() time.Time
 	log   *slog.Logger
+
+	elapsed *elapsed
 
 	mu     sync.Mutex // of random
 	random *rand.Rand
@@ -124,10 +128,12 @@ type Engine struct {
 
 // New returns an engine over an open store.
 func New(s *store.Store, cfg Config) (*Engine, error) {
-	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, now: cfg.Now, log: cfg.Log, random: cfg.Random}
-	if e.now == nil {
-		e.now = time.Now
+	e := &Engine{store: s, shops: map[string]*Shop{}, lanes: map[string]*lane{}, signs: map[string]*signs{}, unchecked: map[string]postponed{}, bulkFrom: bulkFrom, rules: cfg.Rules, cfg: cfg, log: cfg.Log, random: cfg.Random}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
+	e.elapsed = newElapsed(cfg.Now, cfg.Steady)
+	e.now = e.elapsed.now
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
@@ -163,6 +169,16 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
+// takeBack frees deliveries whose attempts have had their lease.
+func (e *Engine) takeBack(ctx context.Context) error {
+	longest := time.Duration(0)
+	for _, l := range e.lanes {
+		longest = max(longest, l.lease())
+	}
+	_, err := e.store.TakeBack(ctx, e.elapsed.over(longest))
+	return err
+}
+
 // begins notes since when a shop's orders are Gapless's to carry, unless it is known.
 // It is not where that start lies in the future: a clock that was ahead has noted it.
 func (e *Engine) begins(ctx context.Context, shop *Shop) error {
@@ -177,7 +193,7 @@ func (e *Engine) begins(ctx context.Context, shop *Shop) error {
 // Recover takes back what was being sent when the store's last owner died. Only
 // the store's owner may call it, once, before any step.
 func (e *Engine) Recover(ctx context.Context) error {
-	freed, err := e.store.Recover(ctx, true)
+	freed, err := e.store.Recover(ctx)
 	if err != nil {
 		return fmt.Errorf("recover deliveries that were cut off: %w", err)
 	}

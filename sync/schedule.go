@@ -49,8 +49,7 @@ func (e *Engine) schedule(ctx context.Context) (stop func(), err error) {
 	every(time.Minute, func() { e.logged("letters about gaps", e.tellGaps(ctx)) })
 	every(time.Minute, func() { e.logged("letters about comparisons that fail", e.tellBlind(ctx)) })
 	every(10*time.Second, func() {
-		_, err := e.store.Recover(ctx, false)
-		e.logged("take back deliveries whose lease ran out", err)
+		e.logged("take back deliveries whose lease ran out", e.takeBack(ctx))
 		e.logged("end the runs whose process is dead", e.store.StopRuns(ctx, false))
 		e.purge(ctx)
 	})

@@ -95,6 +95,9 @@ func (w *world) deletes() {
 func (m *mall) deletes(id int64) {
 	m.shop.Delete(id)
 	m.knock()
+	if m.chance(0.5) { // somebody does not know that a replay is no help
+		m.soon(m.upTo(10*time.Minute), m.mendOrphan)
+	}
 }
 
 // spoilSubscription removes a subscription, or makes it one that keeps things
@@ -138,12 +141,11 @@ func (w *world) typeIn() {
 	if len(live) == 0 {
 		return
 	}
-	reference := one(w.rand, live)
-	for _, other := range live { // few are, and not for long
-		if w.stateOf(other) == store.StateExcluded && w.chance(0.5) {
-			reference = other
-		}
-	}
+	w.typeInto(one(w.rand, live))
+}
+
+// typeInto lets somebody change a document by hand.
+func (w *world) typeInto(reference string) {
 	how := one(w.rand, []string{"edited in the ERP", "cancelled in the ERP", "deleted in the ERP"})
 	w.touched[reference] = true
 	w.note("%s: %s", reference, how)

@@ -12,10 +12,11 @@ import (
 	"gapless/erp"
 	"gapless/erp/erptest"
 	httperp "gapless/erp/http"
+	"gapless/store"
 )
 
 // How the ERP is driven. waited is the ERP's longest request as the config has
-// it: that of the world, and what clocks may jump and tasks may stall meanwhile.
+// it: that of the world, and what tasks may stall meanwhile.
 const (
 	attemptTime = time.Minute
 	waited      = 15 * time.Minute
@@ -99,6 +100,19 @@ func (b *books) written(r *http.Request, body []byte, answer *httptest.ResponseR
 		all := b.ledger.Documents(reference)
 		b.content[writeOf(all[len(all)-1])] = body
 		b.entered(reference)
+	}
+	b.leftOut(reference)
+}
+
+// leftOut lets somebody be quick with a document that an order has though it is left
+// out: Gapless will soon find and cancel it.
+func (b *books) leftOut(reference string) {
+	if b.stateOf(reference) == store.StateExcluded && len(b.ledger.Live(reference)) > 0 {
+		b.soon(b.upTo(time.Minute), func() {
+			if len(b.ledger.Live(reference)) > 0 {
+				b.typeInto(reference)
+			}
+		})
 	}
 }
 

@@ -45,7 +45,7 @@ func (w *world) config() Config {
 	if err != nil {
 		panic(err)
 	}
-	c := Config{ERPs: []ERP{w.books.config()}, Rules: compiled, WebhookURI: webhookURI, KeepBodies: w.mix.keep, Now: w.clock, Random: w.rand}
+	c := Config{ERPs: []ERP{w.books.config()}, Rules: compiled, WebhookURI: webhookURI, KeepBodies: w.mix.keep, Now: w.clock, Steady: w.steady, Random: w.rand}
 	for _, m := range w.shops {
 		c.Shops = append(c.Shops, Shop{
 			Name: m.name, ERP: "books", Client: m.client(), Domain: m.name + ".myshopify.com", Webhooks: w.mix.webhooks, PollOverlap: w.mix.overlap,

@@ -22,7 +22,7 @@ func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
 var simSteps = []string{
 	"Append", "AppendAnswer", "AppendFetched", "ApplyIntake", "AskAgain", "Began", "Begin", "BeginRun", "CauseOfGap", "CheckedGap", "Claim", "CloseGap",
 	"Complete", "DropRefetch", "ForgetBodies", "FoundGaps", "HealGaps", "IgnoreGap", "KeepOutcome", "LearnShop", "NumbersSeen", "PollAgainFrom", "Polled",
-	"PostponeRefetch", "Recover", "Redact", "Replay", "SaveRun", "Settle", "StopRuns", "Subscribed", "UnhealedGap",
+	"PostponeRefetch", "Recover", "Redact", "Replay", "SaveRun", "Settle", "StopRuns", "Subscribed", "TakeBack", "UnhealedGap",
 	"erp GET", "erp POST", "erp PUT",
 	"shop BulkOperation", "shop BulkOperations", "shop BulkRun", "shop Order", "shop OrderLines", "shop OrdersByIDs", "shop OrdersPage", "shop Refunds", "shop Shop", "shop file",
 	"shop SubscriptionCreate", "shop SubscriptionDelete", "shop SubscriptionUpdate", "shop Subscriptions",

@@ -36,6 +36,19 @@ func meddling() []func(*mall, store.OrderView) {
 		(*mall).changesAndIsSeen,
 		(*mall).changesForTheWorse,
 		(*mall).changesForTheWorse,
+		(*mall).clockIsSet,
+		(*mall).clockIsSet,
+	}
+}
+
+// clockIsSet has the clock leap ahead, and now and then Gapless's process ends by it.
+func (m *mall) clockIsSet(store.OrderView) {
+	if !m.up() {
+		return
+	}
+	m.jump(1)
+	if m.chance(0.5) {
+		m.in(m.upTo(time.Second), m.crash)
 	}
 }
 

@@ -79,7 +79,7 @@ func (t *task) observe(step string) {
 	switch {
 	case step == "Begin":
 		t.began = t.now
-	case step == "Recover":
+	case step == "Recover", step == "TakeBack":
 		t.remembersCalls()
 	case step == "Redact":
 		t.redacted = true

@@ -132,6 +132,24 @@ var plants = []plant{
 		"a second attempt begins while the first is at it",
 	},
 	{
+		"a clock that leaps ends leases", "sync/elapsed.go",
+		"\t\t\tnow = now.Add(-max(0, l.by))\n",
+		"\t\t\tnow = now.Add(-max(0, 0*l.by))\n",
+		"a second attempt begins while the first is at it",
+	},
+	{
+		"a clock that leaps ends waits", "sync/elapsed.go",
+		"\t\t\tpassed -= l.by\n",
+		"\t\t\tpassed -= 0 * l.by\n",
+		"a call under way is not seen yet, and its document is made again",
+	},
+	{
+		"what the clock did before the start is forgotten", "sync/elapsed.go",
+		"\tt = later(t, e.leaps[0].to)\n",
+		"",
+		"a call under way is not seen yet, and its document is made again",
+	},
+	{
 		"the intent asks for no token", "store/deliveries.go",
 		"AND erp = $4 AND token = $5 AND state = 'sending'`,\n\t\t\tsent,",
 		"AND erp = $4 AND $5 <> ''`,\n\t\t\tsent,",

@@ -318,11 +318,22 @@ func (w *world) mendGap() {
 	if g.OrderID != 0 && !w.sure(reference) {
 		return
 	}
-	w.note("gap %d is replayed", g.ID)
 	w.replayGap(g)
 }
 
+// mendOrphan replays a gap of an order that is deleted in Shopify.
+func (w *world) mendOrphan() {
+	if !w.up() {
+		return
+	}
+	orphans := slices.DeleteFunc(w.liveGaps(), func(g store.Gap) bool { return g.Kind != store.GapOrphan })
+	if len(orphans) > 0 {
+		w.replayGap(one(w.rand, orphans))
+	}
+}
+
 func (w *world) replayGap(g store.Gap) {
+	w.note("gap %d is replayed", g.ID)
 	w.operate("operator", func(ctx context.Context) error {
 		_, err := w.proc.engine.ReplayGaps(ctx, []int64{g.ID}, "operator")
 		return err

@@ -22,6 +22,7 @@ func (t *task) settlesRightly(d store.Delivery) {
 	case store.StateExcluded:
 		t.restsAtNewest(d, t.claim.Order.Version)
 		t.isSo(0)
+		t.books.leftOut(t.reference())
 	case store.StateDelivered:
 		t.restsAtNewest(d, d.Held)
 		t.isSo(index(t.claim.Order.CancelledAt.IsZero()))

@@ -29,7 +29,7 @@ func (p *process) drive() {
 		return c
 	}
 	add("intake", p.intake, "Append", "AppendAnswer", "AppendFetched")
-	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover", "FoundGaps", "HealGaps")
+	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover", "TakeBack", "FoundGaps", "HealGaps")
 	add("verify", p.verify, "Settle", "FoundGaps", "HealGaps", "ApplyIntake", "DropRefetch", "CheckedGap")
 	p.takesBack = add("recover", p.recover)
 	for _, shop := range p.shops {
@@ -135,8 +135,7 @@ func (p *process) deliver(t *task) time.Duration {
 // recover takes back attempts whose lease has run out. The engine looks every
 // ten seconds; here it is enough to look while there are attempts.
 func (p *process) recover(*task) time.Duration {
-	_, err := p.store.Recover(p.stop, false)
-	p.tell(err)
+	p.tell(p.engine.takeBack(p.stop))
 	p.engine.purge(p.stop)
 	if slices.ContainsFunc(p.tasks, func(t *task) bool { return t.claim != nil }) {
 		return p.between(10*time.Second, time.Minute)

@@ -16,8 +16,7 @@ const (
 	stall     = "stall"       // of the one task, past its lease
 	ahead     = "clock ahead" // it jumps
 	behind    = "clock back"
-	farthest  = time.Hour       // that clocks are wrong
-	slightly  = 2 * time.Minute // that they jump while a request may yet take effect
+	farthest  = time.Hour // that clocks are wrong
 	longStall = 6 * time.Minute
 )
 
@@ -37,8 +36,8 @@ type deeds struct {
 	claim     *store.Claim // of an attempt
 	about     string       // the reference that it asked the ERP about last
 	began     time.Time    // its last call, intent included
-	disturbed bool         // it was paused or the clock jumped: its lease may be over
-	revoked   bool         // its lease was ended while it was at work: by the clock, or by a redaction
+	disturbed bool         // it was paused: its lease may be over
+	revoked   bool         // its lease was ended while it was at work, by a redaction
 	before    store.Delivery
 	settled   bool
 	refused   bool           // the ERP has said no to its document
@@ -108,25 +107,13 @@ func (t *task) struck(when moment, step string) string {
 // restart starts again after a while.
 func (w *world) restart(path string) { w.in(w.downtime(), func() { w.boot(path) }) }
 
-// jump sets Gapless's clock. An ERP's longest request is waited out by this
-// clock, so with one under way it must not jump by more than the config allows for.
+// jump sets Gapless's clock.
 func (w *world) jump(sign time.Duration) {
 	by := w.between(time.Second, farthest)
-	if w.books.underway() > 0 {
-		by = w.upTo(slightly)
-	}
-	skew := min(max(w.skew+sign*by, -farthest), farthest)
-	if w.books.underway() == 0 {
-		w.level = skew
-	}
-	w.setClock(min(max(skew, w.level-slightly), w.level+slightly))
+	w.setClock(min(max(w.skew+sign*by, -farthest), farthest))
 }
 
 func (w *world) setClock(skew time.Duration) {
-	w.disturb()
-	for _, t := range w.tasks {
-		t.revoked = true
-	}
 	w.clockSet = true
 	w.skew = skew
 	w.wasAhead = w.wasAhead || skew > 0

@@ -17,7 +17,6 @@ type world struct {
 	dir  string
 
 	now      time.Time     // as shops and ERP have it
-	level    time.Duration // skew, when last nothing was under way
 	skew     time.Duration // Gapless's clock is ahead by it
 	wasAhead bool          // it was, at some time
 	clockSet bool          // it was set, in whatever way
@@ -133,6 +132,9 @@ func (w *world) close() {
 
 // clock is what Gapless's clock shows.
 func (w *world) clock() time.Time { return w.now.Add(w.skew) }
+
+// steady is what Gapless has of time beside that.
+func (w *world) steady() time.Duration { return w.now.Sub(w.mix.start) }
 
 // chance is true with probability p.
 func (w *world) chance(p float64) bool { return p > 0 && w.rand.Float64() < p }

@@ -1,0 +1,126 @@
+package ordersync
+
+import (
+	"sync"
+	"time"
+)
+
+// elapsed tells how much time has surely passed. The clock alone does not: it may be
+// set, and after a machine slept it is ahead, while a request of ours still waits to
+// leave, or is on its way. By that no lease of an attempt may seem to be over, and no
+// late effect of a call to be past.
+type elapsed struct {
+	read func() (now time.Time, at time.Duration) // the clock, and one that nobody sets
+
+	mu     sync.Mutex
+	origin time.Time     // what the clock showed, by its last leap, when at was zero
+	looked time.Duration // at the last look
+	leaps  []leap        // the newest ones, oldest first; at least one
+}
+
+// leap is that the clock went another way than time. The first one is the start: what
+// happened to the clock before nobody knows.
+type leap struct {
+	to time.Time     // what was earlier, by the clock, was before the leap
+	by time.Duration // ahead, or back
+	at time.Duration // when it was noticed
+}
+
+const (
+	// unnoticed is by how much the clock may be off before that is a leap.
+	unnoticed = time.Second
+	// mostLeaps are remembered. Then all counts as before the last one.
+	mostLeaps = 100
+)
+
+func newElapsed(clock func() time.Time, steady func() time.Duration) *elapsed {
+	first := clock()
+	read := func() (time.Time, time.Duration) {
+		now := clock()
+		return now, now.Sub(first) // by the monotonic clock, where the times carry it
+	}
+	if steady != nil {
+		read = func() (time.Time, time.Duration) { return clock(), steady() }
+	}
+	now, at := read()
+	now = now.Round(0)
+	return &elapsed{read: read, origin: now.Add(-at), looked: at, leaps: []leap{{to: now, at: at}}}
+}
+
+// now is what the clock shows. The oftener it is asked the better leaps are known.
+func (e *elapsed) now() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, _ := e.look()
+	return now
+}
+
+// look tells both times, and notes a leap of the clock since the last look.
+func (e *elapsed) look() (now time.Time, at time.Duration) {
+	now, at = e.read()
+	shown := now.Round(0)
+	by, gap := shown.Sub(e.origin)-at, at-e.looked
+	e.looked = at
+	if by.Abs() >= unnoticed {
+		e.origin = e.origin.Add(by)
+		e.leapt(leap{to: shown, by: by, at: at}, gap)
+	}
+	return now, at
+}
+
+// leapt adds a leap that came at some moment of the gap before it was noticed. Where
+// the clock showed the same before and after a leap, what makes waits longer holds.
+func (e *elapsed) leapt(l leap, gap time.Duration) {
+	shown, firstAfter := l.to, l.to.Add(-gap-unnoticed)
+	for i, older := range e.leaps {
+		e.leaps[i].to = earlier(older.to, shown)
+		if older.by < 0 {
+			e.leaps[i].to = earlier(older.to, firstAfter)
+		}
+	}
+	if len(e.leaps) == mostLeaps {
+		for _, older := range e.leaps {
+			l.by += max(0, older.by)
+		}
+		e.leaps = []leap{l}
+		return
+	}
+	l.to = firstAfter
+	if lastBefore := shown.Add(unnoticed - l.by); l.by > 0 {
+		l.to = later(firstAfter, lastBefore)
+	}
+	e.leaps = append(e.leaps, l)
+}
+
+// since is how much time has surely passed since the clock showed t. It is less than
+// the truth where a clock that was ahead has shown t, or t is from before the start.
+func (e *elapsed) since(t time.Time) time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, at := e.look()
+	if t.After(now.Add(2 * unnoticed)) { // slow then, fast now, or the other way round
+		return at - e.leaps[len(e.leaps)-1].at
+	}
+	t = later(t, e.leaps[0].to)
+	passed := now.Sub(t)
+	for _, l := range e.leaps[1:] {
+		if t.Before(l.to) {
+			passed -= l.by
+		}
+	}
+	return passed
+}
+
+// over is the latest time for which this holds: what was to end by then, and to take
+// no longer than lease, has surely ended.
+func (e *elapsed) over(lease time.Duration) time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now, at := e.look()
+	for _, l := range e.leaps {
+		if at-l.at <= lease {
+			now = now.Add(-max(0, l.by))
+		}
+	}
+	return now
+}

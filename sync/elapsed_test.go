@@ -1,0 +1,147 @@
+package ordersync
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"gapless/erp"
+	"gapless/store"
+)
+
+// The simulator found it in world 3440: the machine slept while a call was under way
+// that had looked and not sent yet. Its lease was over by the clock, the next attempt
+// looked, too, and both sent.
+func TestAClockThatLeapsEndsNoLease(t *testing.T) {
+	a := build(t, in(erp.TierB))
+	k := a.create()
+	a.hear()
+	asked := make(chan struct{})
+	goOn := make(chan struct{})
+	a.wire.nextOfAny(func(rw http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-goOn
+		a.wire.erp.ServeHTTP(rw, r)
+	})
+	sent := make(chan int)
+	go func() { sent <- a.send() }()
+	<-asked
+
+	a.leap(41 * time.Minute)
+	require.NoError(t, a.engine.takeBack(t.Context()))
+	require.Equal(t, 0, a.send(), "the first attempt still has the order")
+	close(goOn)
+	<-sent
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+	require.Equal(t, 1, a.writes(k))
+	a.judge()
+}
+
+func TestALeaseEndsThoughTheClockLeapt(t *testing.T) {
+	a := build(t, setup{})
+	k := a.create()
+	a.hear()
+	l := a.engine.lanes["books"]
+	_, err := l.Claim(t.Context(), 1)
+	require.NoError(t, err)
+	a.leap(41 * time.Minute)
+	for _, passes := range []time.Duration{0, l.lease() - time.Millisecond} {
+		a.pass(passes)
+		require.NoError(t, a.engine.takeBack(t.Context()))
+		require.Equal(t, store.StateSending, a.delivery(k).State)
+	}
+	a.pass(time.Millisecond)
+	require.NoError(t, a.engine.takeBack(t.Context()))
+	require.Equal(t, store.StateDue, a.delivery(k).State)
+	a.settle()
+	a.judge()
+}
+
+// A call that was never answered may take effect for as long after the clock was set
+// as before.
+func TestAClockThatLeapsShortensNoWaitForALateEffect(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		for name, leap := range map[string]func(*appliance){
+			"ahead":          func(a *appliance) { a.leap(time.Hour) },
+			"back":           func(a *appliance) { a.leap(-time.Hour) },
+			"to and fro":     func(a *appliance) { a.leap(time.Hour); a.engine.now(); a.leap(-time.Hour) },
+			"and it crashes": func(a *appliance) { a.leap(time.Hour); a.reconfigure(func(*Config) {}) },
+		} {
+			t.Run(name, func(t *testing.T) {
+				a := build(t, in(tier))
+				k := a.place()
+				a.change(k, "tag")
+				land := a.wire.ghost()
+				a.hear()
+				a.send()
+				require.Equal(t, store.StateUnknown, a.delivery(k).State)
+				gone := a.Steady()
+				a.change(k, "tag")
+				leap(a)
+				for a.Steady() < gone+longest {
+					a.settle()
+					a.pass(500 * time.Millisecond)
+				}
+				require.Len(t, a.versions(k), 1, "version 3 waits until version 2 can't come any more")
+				land()
+				a.pass(2 * time.Hour) // the clock may be back
+				a.settleLater(longest)
+				require.Len(t, a.versions(k), 3)
+				a.judge()
+			})
+		}
+	})
+}
+
+// However the clock leaps, no more time seems to have passed than has; and what passes
+// after its last leap counts.
+func TestElapsedNeverTellsTooMuch(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		passes, leaps := rapid.Custom(span(0, time.Hour)), rapid.Custom(span(-time.Hour, time.Hour))
+		type stamp struct {
+			shown time.Time
+			at    time.Duration
+		}
+		var at, off time.Duration
+		clock := func() time.Time { return epoch.Add(at + off) }
+		e := newElapsed(clock, func() time.Duration { return at })
+		var stamps []stamp
+		sure := func() {
+			for _, s := range stamps {
+				if told := e.since(s.shown); told > at-s.at+2*unnoticed {
+					t.Fatalf("%s is told to be %s ago, and it is %s", s.shown, told, at-s.at)
+				}
+			}
+		}
+		for range rapid.IntRange(1, mostLeaps+20).Draw(t, "leaps") {
+			for range rapid.IntRange(1, 3).Draw(t, "steps") {
+				at += passes.Draw(t, "passes")
+				stamps = append(stamps, stamp{clock(), at})
+			}
+			if rapid.Bool().Draw(t, "looks") {
+				sure()
+			}
+			e.now() // of two leaps between looks nobody knows
+			off += leaps.Draw(t, "leap")
+		}
+		at += passes.Draw(t, "passes")
+		sure()
+		at += 1000 * time.Hour
+		sure()
+		for _, s := range stamps {
+			if told := e.since(s.shown); told < 700*time.Hour {
+				t.Fatalf("%s is told to be %s ago, and it is %s", s.shown, told, at-s.at)
+			}
+		}
+	})
+}
+
+// span draws from [least, most], nothing and little most often.
+func span(least, most time.Duration) func(*rapid.T) time.Duration {
+	return func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.Int64Range(int64(least), int64(most)).Draw(t, "span"))
+	}
+}
