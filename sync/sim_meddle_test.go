@@ -36,19 +36,18 @@ func meddling() []func(*mall, store.OrderView) {
 		(*mall).changesAndIsSeen,
 		(*mall).changesForTheWorse,
 		(*mall).changesForTheWorse,
-		(*mall).clockIsSet,
-		(*mall).clockIsSet,
 	}
 }
 
-// clockIsSet has the clock leap ahead, and now and then Gapless's process ends by it.
-func (m *mall) clockIsSet(store.OrderView) {
-	if !m.up() {
+// clockIsSet has the clock leap by more than the ERP's longest request, and now and
+// then Gapless's process ends by it.
+func (w *world) clockIsSet() {
+	if !w.up() {
 		return
 	}
-	m.jump(1)
-	if m.chance(0.5) {
-		m.in(m.upTo(time.Second), m.crash)
+	w.setClock(min(w.skew+w.between(waited, farthest), farthest))
+	if w.chance(0.5) {
+		w.in(w.upTo(100*time.Millisecond), func() { w.crashFor(time.Second) })
 	}
 }
 

@@ -221,6 +221,9 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 		l.arrive(t, there, r, body, f, answer)
 	case late:
 		l.arrive(t, gone+l.upTo(latestLate), r, body, f, httptest.NewRecorder())
+		if t.claim != nil && l.chance(0.6) {
+			l.soon(gone+l.upTo(time.Second), l.clockIsSet)
+		}
 	}
 	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {

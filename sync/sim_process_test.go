@@ -106,9 +106,12 @@ func (p *process) shut() {
 	}
 }
 
-// crash ends the process where it stands. What SQLite has written stays; what
-// is in memory goes, and so the file is copied before anybody can tidy up.
-func (w *world) crash() {
+// crash ends the process where it stands, for a while.
+func (w *world) crash() { w.crashFor(w.downtime()) }
+
+// crashFor ends the process. What SQLite has written stays; what is in memory goes,
+// and so the file is copied before anybody can tidy up.
+func (w *world) crashFor(downtime time.Duration) {
 	p := w.proc
 	if p.dead {
 		return
@@ -116,7 +119,7 @@ func (w *world) crash() {
 	w.note("Gapless crashes")
 	next := p.take(p.path)
 	w.endOf(p)
-	w.in(w.downtime(), func() { w.boot(next) })
+	w.in(downtime, func() { w.boot(next) })
 }
 
 // take copies the database as it is on the disk.
