@@ -30,5 +30,6 @@
 // The states of a delivery are drawn in package store. What keeps them honest
 // here: the intent is durable before the call leaves; an answer that tells
 // nothing becomes unknown, and unknown is looked up before anything is sent
-// again; only the holder of the current token writes a result.
+// again; only the holder of the current token writes a result; leases and waits
+// end by the time that has surely passed, not by a clock that was set (elapsed.go).
 package ordersync
