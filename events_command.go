@@ -18,7 +18,7 @@ type eventsCommand struct {
 
 // Run lists events, or shows the one named with its body as it came.
 func (cmd eventsCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	db, err := p.guestStore(ctx, c)
+	db, err := p.guestStoreOf(ctx, c, cmd.Shop)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type gapsShow struct {
 // Run lists gaps, those that are open or healing where no state is named, or
 // shows the one named.
 func (cmd gapsShow) Run(ctx context.Context, p *Program, c *commands) error {
-	db, err := p.guestStore(ctx, c)
+	db, err := p.guestStoreOf(ctx, c, cmd.Shop)
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,30 @@ func (p *Program) guest(ctx context.Context, c *commands) (*Appliance, error) {
 
 // guestStore opens the store alone, beside a running `gapless serve`.
 func (p *Program) guestStore(ctx context.Context, c *commands) (*store.Store, error) {
+	return p.guestStoreOf(ctx, c, "")
+}
+
+// guestStoreOf is for lists of the shop named, or of all. A shop that has left the
+// config is in the store still; of one that is in neither, an empty list would say
+// that all is well.
+func (p *Program) guestStoreOf(ctx context.Context, c *commands, shop string) (*store.Store, error) {
 	config, err := p.config(c.Config)
 	if err != nil {
 		return nil, err
 	}
 	a := newAppliance(config, p.logger(config))
-	err = a.openStore(ctx, true)
-	return a.Store, explained(err)
+	if err := a.openStore(ctx, true); err != nil {
+		return nil, explained(err)
+	}
+	known, err := a.Store.Shop(ctx, shop)
+	if err == nil && known.BeganAt.IsZero() {
+		_, err = a.shopsNamed(shop)
+	}
+	if err != nil {
+		a.Store.Close()
+		return nil, err
+	}
+	return a.Store, nil
 }
 
 func explained(err error) error {

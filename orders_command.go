@@ -22,7 +22,7 @@ type ordersCommand struct {
 
 // Run lists orders, or shows the one named.
 func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	db, err := p.guestStore(ctx, c)
+	db, err := p.guestStoreOf(ctx, c, cmd.Shop)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ type runsCommand struct {
 
 // Run lists runs, newest first.
 func (cmd runsCommand) Run(ctx context.Context, p *Program, c *commands) error {
-	db, err := p.guestStore(ctx, c)
+	db, err := p.guestStoreOf(ctx, c, cmd.Shop)
 	if err != nil {
 		return err
 	}
