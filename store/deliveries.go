@@ -230,6 +230,7 @@ type Settle struct {
 	Present   bool
 	Ambiguous bool // a call may have left whose result is not known: keep when
 	Ghost     bool // that call was never answered, and may take effect late
+	Laid      bool // an earlier such call can take effect no more: forget it
 	Tries     int
 	NextAt    time.Time
 	Reason    string
@@ -261,12 +262,12 @@ func (s *Store) Settle(ctx context.Context, r Settle) error {
 		}
 		n, err := t.changed(`UPDATE deliveries SET state = $1,
 				held = $2, held_body = $3, verify = $4, present = $5, token = '', lease_until = 0,
-				ghost = CASE WHEN $20 = 1 THEN sent ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN $9 ELSE ghost_at END,
+				ghost = CASE WHEN $20 = 1 THEN sent WHEN $23 = 1 THEN '' ELSE ghost END, ghost_at = CASE WHEN $20 = 1 THEN $9 ELSE ghost_at END,
 				sent = CASE WHEN $22 = '' THEN sent ELSE $22 END, sent_at = CASE WHEN $6 = 1 THEN sent_at ELSE 0 END,
 				tries = $7, next_at = CASE WHEN $1 = 'unknown' AND `+newsOfOffer+` THEN $9 ELSE $8 END, changed_at = $9, written_at = max(written_at, $21), reason = $10, field = $11, hint = $12, rule = $13, erp_ref = $14, erp_total = $15
 			WHERE shop = $16 AND order_id = $17 AND erp = $18 AND token = $19 AND state = 'sending'`,
 			r.State, r.Held, r.HeldBody, flag(r.Verify), flag(r.Present), flag(r.Ambiguous), r.Tries, micros(r.NextAt), micros(now),
-			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost), micros(r.WrittenAt), r.Sent)
+			r.Reason, r.Field, r.Hint, r.Rule, r.ERPRef, r.ERPTotal, r.Shop, r.ID, r.ERP, r.Token, flag(r.Ghost), micros(r.WrittenAt), r.Sent, flag(r.Laid))
 		if err != nil {
 			return err
 		}

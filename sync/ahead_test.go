@@ -17,7 +17,7 @@ func comparedAhead(t *testing.T) *appliance {
 	a.pass(ahead)
 	require.Equal(t, store.RunDeep, a.due().Kind)
 	require.NoError(t, a.byClock())
-	a.pass(-ahead)
+	a.leap(-ahead)
 	return a
 }
 
@@ -31,7 +31,7 @@ func TestAClockThatWasAheadSwitchesNoDeepPassOff(t *testing.T) {
 	a.pass(10 * 24 * time.Hour)
 	a.tried(store.RunDeep)
 	require.Equal(t, store.RunReconcile, a.due().Kind, "it was just tried")
-	a.pass(-time.Hour)
+	a.leap(-time.Hour)
 	require.Equal(t, store.RunDeep, a.due().Kind, "by a clock that was ahead")
 }
 
@@ -62,7 +62,7 @@ func TestAShopThatAClockAheadBeganWithBeginsAnew(t *testing.T) {
 	a := build(t, setup{})
 	a.pass(ahead)
 	require.NoError(t, a.engine.Recover(t.Context()))
-	a.pass(-ahead)
+	a.leap(-ahead)
 	a.deliverWebhooksNot()
 	k := a.create()
 	a.pass(time.Hour)
@@ -78,7 +78,7 @@ func TestPollsThatAClockAheadBeganGoOnOnceItIsRight(t *testing.T) {
 	a := build(t, setup{})
 	a.pass(ahead)
 	a.poll()
-	a.pass(-ahead)
+	a.leap(-ahead)
 	a.deliverWebhooksNot()
 	k := a.create()
 	a.poll()
@@ -95,7 +95,7 @@ func TestReportsThatAClockThatWasAheadHasMadeAreMadeAgain(t *testing.T) {
 	require.NoError(t, a.engine.reportsDue(t.Context()))
 	require.True(t, a.kept("2026-11-24").Balanced)
 	a.lettersSent()
-	a.pass(-36 * time.Hour) // the clock is set right
+	a.leap(-36 * time.Hour) // the clock is set right
 	require.NoError(t, a.engine.reportsDue(t.Context()))
 	_, err := a.store.Report(t.Context(), "acme", "2026-11-24")
 	require.ErrorIs(t, err, store.ErrNotFound, "the day has not begun")

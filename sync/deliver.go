@@ -156,14 +156,13 @@ func (a *attempt) skipSame() *store.Settle {
 
 // delivered says that the ERP holds the document now.
 func (a *attempt) delivered(ref, total string) *store.Settle {
-	if a.rule != nil {
-		s := a.excluded()
-		s.Held, s.HeldBody, s.Present, s.ERPRef, s.ERPTotal = a.doc.Version, a.hash, true, ref, total
-		return s
-	}
 	s := a.as(store.StateDelivered)
-	s.Held, s.HeldBody, s.Verify, s.Present, s.Ambiguous, s.Tries = a.doc.Version, a.hash, false, true, false, 0
-	s.ERPRef, s.ERPTotal = ref, total
+	s.Verify, s.Ambiguous, s.Tries = false, false, 0
+	if a.rule != nil {
+		s = a.excluded()
+	}
+	s.Held, s.HeldBody, s.Present, s.ERPRef, s.ERPTotal = a.doc.Version, a.hash, true, ref, total
+	s.Laid = a.left(a.longest()) <= 0
 	return s
 }
 
@@ -180,16 +179,18 @@ func (a *attempt) letGhostsPass() *store.Settle {
 
 // waitForGhost waits until a call that was never answered is older than age.
 func (a *attempt) waitForGhost(age time.Duration, reason string) *store.Settle {
-	if a.claim.Ghost == "" {
-		return nil
-	}
-	left := age - a.engine.elapsed.since(a.claim.GhostAt)
-	if left <= 0 {
+	left := a.left(age)
+	if a.claim.Ghost == "" || left <= 0 {
 		return nil
 	}
 	s := a.as(a.waiting())
 	s.NextAt, s.Reason = a.engine.now().Add(left), reason
 	return s
+}
+
+// left is how long it is until a call that was never answered is older than age.
+func (a *attempt) left(age time.Duration) time.Duration {
+	return age - a.engine.elapsed.since(a.claim.GhostAt)
 }
 
 // waiting is the state of a delivery that goes on later: what is in doubt stays so.

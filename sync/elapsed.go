@@ -13,15 +13,16 @@ type elapsed struct {
 	read func() (now time.Time, at time.Duration) // the clock, and one that nobody sets
 
 	mu     sync.Mutex
-	origin time.Time     // what the clock showed, by its last leap, when at was zero
+	origin time.Time     // what the clock would have shown when at was zero, had it gone as it goes now
 	looked time.Duration // at the last look
 	leaps  []leap        // the newest ones, oldest first; at least one
+	shown  time.Time     // by the clock, when the newest one was noticed
 }
 
 // leap is that the clock went another way than time. The first one is the start: what
 // happened to the clock before nobody knows.
 type leap struct {
-	to time.Time     // what was earlier, by the clock, was before the leap
+	to time.Time     // what was earlier, by the clock, counts as before the leap
 	by time.Duration // ahead, or back
 	at time.Duration // when it was noticed
 }
@@ -33,7 +34,8 @@ const (
 	mostLeaps = 100
 )
 
-func newElapsed(clock func() time.Time, steady func() time.Duration) *elapsed {
+// newElapsed begins now or, beside an engine that has long run, when that one began.
+func newElapsed(clock func() time.Time, steady func() time.Duration, began time.Time) *elapsed {
 	first := clock()
 	read := func() (time.Time, time.Duration) {
 		now := clock()
@@ -44,7 +46,11 @@ func newElapsed(clock func() time.Time, steady func() time.Duration) *elapsed {
 	}
 	now, at := read()
 	now = now.Round(0)
-	return &elapsed{read: read, origin: now.Add(-at), looked: at, leaps: []leap{{to: now, at: at}}}
+	if began.IsZero() {
+		began = now
+	}
+	start := earlier(began, now)
+	return &elapsed{read: read, origin: now.Add(-at), looked: at, leaps: []leap{{to: start, at: at - now.Sub(start)}}, shown: start}
 }
 
 // now is what the clock shows. The oftener it is asked the better leaps are known.
@@ -71,56 +77,59 @@ func (e *elapsed) look() (now time.Time, at time.Duration) {
 // leapt adds a leap that came at some moment of the gap before it was noticed. Where
 // the clock showed the same before and after a leap, what makes waits longer holds.
 func (e *elapsed) leapt(l leap, gap time.Duration) {
-	shown, firstAfter := l.to, l.to.Add(-gap-unnoticed)
+	e.shown = l.to
+	firstAfter := e.shown.Add(-gap - 2*unnoticed)
 	for i, older := range e.leaps {
-		e.leaps[i].to = earlier(older.to, shown)
+		e.leaps[i].to = earlier(older.to, e.shown)
 		if older.by < 0 {
 			e.leaps[i].to = earlier(older.to, firstAfter)
 		}
 	}
 	if len(e.leaps) == mostLeaps {
 		for _, older := range e.leaps {
-			l.by += max(0, older.by)
+			l.by += max(0, older.by) // for overBy
 		}
 		e.leaps = []leap{l}
 		return
 	}
 	l.to = firstAfter
-	if lastBefore := shown.Add(unnoticed - l.by); l.by > 0 {
+	if lastBefore := e.shown.Add(2*unnoticed - l.by); l.by > 0 {
 		l.to = later(firstAfter, lastBefore)
 	}
 	e.leaps = append(e.leaps, l)
 }
 
-// since is how much time has surely passed since the clock showed t. It is less than
-// the truth where a clock that was ahead has shown t, or t is from before the start.
+// since is how much time has surely passed since the clock showed t. It may be less
+// than the truth for what was before the newest leap, or the start; what passed since
+// then counts in any case.
 func (e *elapsed) since(t time.Time) time.Duration {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, at := e.look()
-	if t.After(now.Add(2 * unnoticed)) { // slow then, fast now, or the other way round
-		return at - e.leaps[len(e.leaps)-1].at
-	}
-	t = later(t, e.leaps[0].to)
-	passed := now.Sub(t)
+	counted := later(t, e.leaps[0].to)
+	passed := now.Sub(counted)
 	for _, l := range e.leaps[1:] {
-		if t.Before(l.to) {
+		if counted.Before(l.to) {
 			passed -= l.by
 		}
+	}
+	if t.Before(e.shown) || t.After(now.Add(2*unnoticed)) {
+		passed = max(passed, at-e.leaps[len(e.leaps)-1].at)
 	}
 	return passed
 }
 
-// over is the latest time for which this holds: what was to end by then, and to take
+// overBy is the latest time for which this holds: what was to end by then, and to take
 // no longer than lease, has surely ended.
-func (e *elapsed) over(lease time.Duration) time.Time {
+func (e *elapsed) overBy(lease time.Duration) time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, at := e.look()
+	over := now
 	for _, l := range e.leaps {
 		if at-l.at <= lease {
-			now = now.Add(-max(0, l.by))
+			over = over.Add(-max(0, l.by))
 		}
 	}
-	return now
+	return over
 }

@@ -94,7 +94,8 @@ type Config struct {
 	Listening time.Time
 
 	Now func() time.Time // nil: time.Now
-	// Steady is a clock that nobody sets; nil: the monotonic one that Now's times carry.
+	// Steady is a clock that nobody sets; nil: the monotonic one that Now's times carry,
+	// or else Now is taken to be one.
 	Steady func() time.Duration
 	Random *rand.Rand // of the jitter and the attempt tokens; nil: seeded by the runtime
 	Log    *slog.Logger
@@ -132,7 +133,7 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	e.elapsed = newElapsed(cfg.Now, cfg.Steady)
+	e.elapsed = newElapsed(cfg.Now, cfg.Steady, cfg.Listening)
 	e.now = e.elapsed.now
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -175,7 +176,7 @@ func (e *Engine) takeBack(ctx context.Context) error {
 	for _, l := range e.lanes {
 		longest = max(longest, l.lease())
 	}
-	_, err := e.store.TakeBack(ctx, e.elapsed.over(longest))
+	_, err := e.store.TakeBack(ctx, e.elapsed.overBy(longest))
 	return err
 }
 

@@ -53,6 +53,30 @@ func TestALateEffectNeverEndsUpOverANewerVersion(t *testing.T) {
 	})
 }
 
+// Else the order's next version would wait anew after each start.
+func TestACallThatCanTakeEffectNoMoreIsForgotten(t *testing.T) {
+	eachTier(t, func(t *testing.T, tier erp.Tier) {
+		a := build(t, in(tier))
+		k := a.place()
+		a.change(k, "tag")
+		land := a.wire.ghost()
+		a.hear()
+		a.send()
+		land()
+		a.settleLater(longest / 2)
+		if tier == erp.TierA {
+			require.Equal(t, store.StateDelivered, a.delivery(k).State)
+			require.NotEmpty(t, a.delivery(k).Ghost, "it may land yet")
+		}
+		a.pass(longest)
+		a.change(k, "tag")
+		a.settleLater(longest)
+		require.Equal(t, store.StateDelivered, a.delivery(k).State)
+		require.Empty(t, a.delivery(k).Ghost)
+		a.judge()
+	})
+}
+
 // A call may take its time before its last request leaves; only from then on
 // the ERP's longest request counts.
 func TestTheWaitForALateEffectBeginsWhenTheCallIsGivenUp(t *testing.T) {

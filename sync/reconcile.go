@@ -262,9 +262,10 @@ func (r *reconciler) end(ctx context.Context, failure error) error {
 
 // complete notes that all changes of the window were compared. A window that
 // somebody asked for behind a hole does not count: the next scheduled pass must
-// begin before the hole.
+// begin before the hole. Nor does a pass that only looked: what the ERP holds rightly
+// and a copy from a backup does not know is no gap, and was not asked for.
 func (r *reconciler) complete(ctx context.Context) error {
-	if !r.out.Complete || r.pass.Axis != store.ByUpdated {
+	if !r.out.Complete || !r.pass.Heal || r.pass.Axis != store.ByUpdated {
 		return nil
 	}
 	state, err := r.store.Shop(ctx, r.shop.Name)

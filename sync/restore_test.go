@@ -77,6 +77,25 @@ func TestTierCMakesNothingAnewAfterARestore(t *testing.T) {
 	}
 }
 
+// The simulator found it in world 1849: who only looks asks for no order that the
+// copy does not know and the ERP holds rightly, so that nothing was known of it.
+func TestAComparisonThatOnlyLooksMovesNoCompleteness(t *testing.T) {
+	a := build(t, setup{})
+	a.place()
+	a.pass(time.Second)
+	backup := filepath.Join(t.TempDir(), "copy.db")
+	require.NoError(t, a.store.Backup(t.Context(), backup))
+	k := a.place()
+	a.reopen(backup)
+	require.True(t, a.reconcile(false).Complete)
+	require.Zero(t, a.cursor().CompleteThrough)
+	require.True(t, a.reconcile(true).Complete)
+	require.NotZero(t, a.cursor().CompleteThrough)
+	a.settle()
+	require.Equal(t, store.StateDelivered, a.delivery(k).State)
+	a.judge()
+}
+
 // reopen goes on from a copy of the store.
 func (a *appliance) reopen(path string) {
 	a.Helper()

@@ -118,6 +118,7 @@ func (w *world) setClock(skew time.Duration) {
 	w.skew = skew
 	w.wasAhead = w.wasAhead || skew > 0
 	w.note("the clock is %s off", skew)
+	w.proc.engine.now() // it looks every second
 	for _, c := range w.proc.cycles {
 		c.due(0)
 	}
