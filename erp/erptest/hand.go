@@ -30,6 +30,9 @@ func (e *ERP) Remove(ref string) bool {
 	}
 	held[len(held)-1].last = -1 // lists pass it over
 	e.docs[ref] = slices.Clip(held[:len(held)-1])
+	if len(e.docs[ref]) == 0 {
+		delete(e.docs, ref)
+	}
 	return true
 }
 
