@@ -99,6 +99,7 @@ func writeEverything(t *testing.T, s *Store) {
 	require.NoError(t, err)
 	_, err = s.TakeBack(t.Context(), noon)
 	require.NoError(t, err)
+	require.NoError(t, s.ClockSetBack(t.Context(), []string{"books"}, time.Hour, time.Hour))
 	_, err = s.ForgetBodies(t.Context(), noon)
 	require.NoError(t, err)
 	require.NoError(t, s.Polled(t.Context(), "acme", noon, noon, ""))

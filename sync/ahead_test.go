@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -113,4 +114,31 @@ func TestADayThatAClockThatWasAheadPostponedIsTriedInTime(t *testing.T) {
 	require.True(t, postponed{next: now.Add(time.Minute)}.waits(now))
 	require.False(t, postponed{next: now}.waits(now))
 	require.False(t, postponed{next: now.Add(25 * time.Hour)}.waits(now))
+}
+
+// Else orders that failed meanwhile would wait for days, and nobody would hear of it.
+func TestWhatFailedWhileTheClockWasAheadDoesNotWaitForIt(t *testing.T) {
+	const ahead = 10 * 24 * time.Hour
+	for name, right := range map[string]func(*appliance){
+		"set right":                 func(a *appliance) { a.leap(-ahead); require.NoError(t, a.engine.takeBack(t.Context())) },
+		"set right while it is off": func(a *appliance) { a.pass(-ahead); a.reconfigure(func(*Config) {}); a.pass(24 * time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := build(t, setup{retryMax: time.Minute})
+			a.leap(ahead)
+			told, unheard := a.create(), a.create()
+			a.hear()
+			for range 2 {
+				a.wire.answer(http.StatusServiceUnavailable)
+				a.settle()
+			}
+			require.NoError(t, a.store.AskAgain(t.Context(), store.Refetch{OrderKey: unheard, Reason: "poll", AskedAt: a.Now(), NextAt: a.Now().Add(time.Minute)}))
+			right(a)
+			a.pass(time.Minute)
+			require.Len(t, a.doubts(), 1)
+			a.settleLater(time.Minute)
+			require.Equal(t, store.StateDelivered, a.delivery(told).State)
+			a.judge()
+		})
+	}
 }

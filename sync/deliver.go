@@ -256,7 +256,7 @@ func (a *attempt) begin(action string) (note store.Attempt, release func(), sett
 		return note, nil, a.neverLeft(note)
 	}
 	now := a.engine.now()
-	if now.Add(a.Timeout).After(note.Until) { // the machine slept, or its clock was set
+	if now.Add(a.Timeout).After(note.Until) { // it took long to be stored
 		release()
 		return note, nil, a.neverLeft(note)
 	}

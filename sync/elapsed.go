@@ -17,6 +17,7 @@ type elapsed struct {
 	looked time.Duration // at the last look
 	leaps  []leap        // the newest ones, oldest first; at least one
 	shown  time.Time     // by the clock, when the newest one was noticed
+	back   time.Duration // by which it was set back since somebody took that
 }
 
 // leap is that the clock went another way than time. The first one is the start: what
@@ -78,6 +79,7 @@ func (e *elapsed) look() (now time.Time, at time.Duration) {
 // the clock showed the same before and after a leap, what makes waits longer holds.
 func (e *elapsed) leapt(l leap, gap time.Duration) {
 	e.shown = l.to
+	e.back += max(0, -l.by)
 	firstAfter := e.shown.Add(-gap - 2*unnoticed)
 	for i, older := range e.leaps {
 		e.leaps[i].to = earlier(older.to, e.shown)
@@ -132,4 +134,14 @@ func (e *elapsed) overBy(lease time.Duration) time.Time {
 		}
 	}
 	return over
+}
+
+// setBack is by how much the clock was set back since that was taken last.
+func (e *elapsed) setBack() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.look()
+	back := e.back
+	e.back = 0
+	return back
 }

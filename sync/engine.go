@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -170,14 +172,30 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// takeBack frees deliveries whose attempts have had their lease.
+// takeBack frees deliveries whose attempts have had their lease, and lets nothing wait
+// for a clock that was set back since.
 func (e *Engine) takeBack(ctx context.Context) error {
+	if by := e.elapsed.setBack(); by > 0 {
+		e.log.Warn("the clock was set back; what waits for a moment waits for an earlier one", "by", by)
+		if err := e.waitNoLonger(ctx, by); err != nil {
+			return err
+		}
+	}
 	longest := time.Duration(0)
 	for _, l := range e.lanes {
 		longest = max(longest, l.lease())
 	}
 	_, err := e.store.TakeBack(ctx, e.elapsed.overBy(longest))
 	return err
+}
+
+// waitNoLonger brings what waits nearer by as much as the clock was set back.
+func (e *Engine) waitNoLonger(ctx context.Context, by time.Duration) error {
+	longest := 24 * time.Hour
+	for _, l := range e.lanes {
+		longest = max(longest, l.RetryMax, l.longest())
+	}
+	return e.store.ClockSetBack(ctx, slices.Sorted(maps.Keys(e.lanes)), by, longest)
 }
 
 // begins notes since when a shop's orders are Gapless's to carry, unless it is known.
@@ -197,6 +215,9 @@ func (e *Engine) Recover(ctx context.Context) error {
 	freed, err := e.store.Recover(ctx)
 	if err != nil {
 		return fmt.Errorf("recover deliveries that were cut off: %w", err)
+	}
+	if err := e.waitNoLonger(ctx, 0); err != nil {
+		return fmt.Errorf("end waits that a clock that was ahead began: %w", err)
 	}
 	if err := e.store.StopRuns(ctx, true); err != nil {
 		return fmt.Errorf("end the runs that were cut off: %w", err)

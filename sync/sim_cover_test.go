@@ -20,7 +20,7 @@ func (w *world) meets(fault, step string) { w.met[pair{fault, step}]++ }
 // simSteps are the steps of Gapless's process: what it writes, and whom it asks.
 // A step that is taken and not named here fails the run.
 var simSteps = []string{
-	"Append", "AppendAnswer", "AppendFetched", "ApplyIntake", "AskAgain", "Began", "Begin", "BeginRun", "CauseOfGap", "CheckedGap", "Claim", "CloseGap",
+	"Append", "AppendAnswer", "AppendFetched", "ApplyIntake", "AskAgain", "Began", "Begin", "BeginRun", "CauseOfGap", "CheckedGap", "Claim", "ClockSetBack", "CloseGap",
 	"Complete", "DropRefetch", "ForgetBodies", "FoundGaps", "HealGaps", "IgnoreGap", "KeepOutcome", "LearnShop", "NumbersSeen", "PollAgainFrom", "Polled",
 	"PostponeRefetch", "Recover", "Redact", "Replay", "SaveRun", "Settle", "StopRuns", "Subscribed", "TakeBack", "UnhealedGap",
 	"erp GET", "erp POST", "erp PUT",

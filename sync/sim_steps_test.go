@@ -29,7 +29,7 @@ func (p *process) drive() {
 		return c
 	}
 	add("intake", p.intake, "Append", "AppendAnswer", "AppendFetched")
-	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover", "TakeBack", "FoundGaps", "HealGaps")
+	add("books", p.deliver, "ApplyIntake", "Settle", "Replay", "Recover", "TakeBack", "ClockSetBack", "FoundGaps", "HealGaps")
 	add("verify", p.verify, "Settle", "FoundGaps", "HealGaps", "ApplyIntake", "DropRefetch", "CheckedGap")
 	p.takesBack = add("recover", p.recover)
 	for _, shop := range p.shops {

@@ -64,7 +64,7 @@ func (a *Adapter) Deliver(ctx context.Context, doc erp.Document, t *erp.Transcri
 	}
 	return erp.Outcome{
 		Result: erp.Unknown, Reason: "the order is on offer, and the ERP has not fetched and acknowledged it yet",
-		After: max(time.Hour, a.now().Sub(stands.OfferedAt)),
+		After: min(max(time.Hour, a.now().Sub(stands.OfferedAt)), 24*time.Hour),
 	}
 }
 
