@@ -17,7 +17,7 @@ type elapsed struct {
 	looked time.Duration // at the last look
 	leaps  []leap        // the newest ones, oldest first; at least one
 	shown  time.Time     // by the clock, when the newest one was noticed
-	back   time.Duration // by which it was set back since somebody took that
+	back   time.Duration // by which it was set back, and setBack has not told
 }
 
 // leap is that the clock went another way than time. The first one is the start: what
@@ -136,12 +136,20 @@ func (e *elapsed) overBy(lease time.Duration) time.Time {
 	return over
 }
 
-// setBack is by how much the clock was set back since that was taken last.
-func (e *elapsed) setBack() time.Duration {
+// setBack tells by how much the clock was set back since it last told that well.
+func (e *elapsed) setBack(tell func(by time.Duration) error) error {
+	e.mu.Lock()
+	e.look()
+	by := e.back
+	e.mu.Unlock()
+	if by == 0 {
+		return nil
+	}
+	if err := tell(by); err != nil {
+		return err
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.look()
-	back := e.back
-	e.back = 0
-	return back
+	e.back -= by
+	return nil
 }

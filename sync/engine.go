@@ -175,17 +175,18 @@ func New(s *store.Store, cfg Config) (*Engine, error) {
 // takeBack frees deliveries whose attempts have had their lease, and lets nothing wait
 // for a clock that was set back since.
 func (e *Engine) takeBack(ctx context.Context) error {
-	if by := e.elapsed.setBack(); by > 0 {
+	err := e.elapsed.setBack(func(by time.Duration) error {
 		e.log.Warn("the clock was set back; what waits for a moment waits for an earlier one", "by", by)
-		if err := e.waitNoLonger(ctx, by); err != nil {
-			return err
-		}
+		return e.waitNoLonger(ctx, by)
+	})
+	if err != nil {
+		return err
 	}
 	longest := time.Duration(0)
 	for _, l := range e.lanes {
 		longest = max(longest, l.lease())
 	}
-	_, err := e.store.TakeBack(ctx, e.elapsed.overBy(longest))
+	_, err = e.store.TakeBack(ctx, e.elapsed.overBy(longest))
 	return err
 }
 
