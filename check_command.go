@@ -100,6 +100,9 @@ func (k *checks) shop(ctx context.Context, s ShopConfig, client *shopify.Client)
 	if seen := client.SeenVersion(); seen != "" && seen != s.APIVersion {
 		k.note("API version of "+s.Name, fmt.Errorf("Shopify answers with %s where %s is asked for, which it no longer serves; set api_version = %q, or a newer one", seen, s.APIVersion, seen))
 	}
+	if ahead := client.Ahead(); ahead.Abs() > shopify.MostAhead {
+		k.note("clock", fmt.Errorf("that of this machine is %s %s Shopify's; have it set by NTP: by it orders are looked for, reports sent and restored copies told from what came later", ahead.Abs().Round(time.Second), wayOff(ahead)))
+	}
 	if shop.Domain != "" && shop.Domain != s.Domain {
 		k.note("shop "+s.Name, fmt.Errorf("the token opens %s, not %s; take the token of the right shop", shop.Domain, s.Domain))
 	}
@@ -113,6 +116,13 @@ func (k *checks) shop(ctx context.Context, s ShopConfig, client *shopify.Client)
 		return
 	}
 	k.note("webhook subscriptions of "+s.Name, k.subscriptions(ctx, s, client))
+}
+
+func wayOff(ahead time.Duration) string {
+	if ahead < 0 {
+		return "behind"
+	}
+	return "ahead of"
 }
 
 // subscriptions compares with what serve would make, and makes nothing.

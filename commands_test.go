@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -178,6 +179,18 @@ func TestCheckNamesEachThingThatIsWrong(t *testing.T) {
 			require.NotContains(t, out.String()+errs.String(), "shpat_of_somebody_else")
 		})
 	}
+}
+
+func TestCheckComparesTheClockWithShopifys(t *testing.T) {
+	for off, says := range map[time.Duration]string{8 * time.Hour: `FAIL  clock: that of this machine is (8h0m|7h59m)\d+s behind Shopify's`, -8 * time.Hour: `FAIL  clock: that of this machine is (8h0m|7h59m)\d+s ahead of Shopify's`} {
+		w := newWorld(t, setup{shop: shopifytest.Options{Now: func() time.Time { return time.Now().Add(off) }}})
+		code, said, _ := w.try("check")
+		require.Equal(t, 1, code)
+		require.Regexp(t, says, said)
+	}
+	w := newWorld(t, setup{})
+	_, said, _ := w.try("check")
+	require.NotContains(t, said, "clock")
 }
 
 func TestCheckOfflineAsksNobody(t *testing.T) {

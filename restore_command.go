@@ -27,5 +27,6 @@ func (cmd restoreCommand) Run(ctx context.Context, p *Program, c *commands) erro
 		fmt.Fprintf(p.Stdout, "The database that was there is kept as %s.\n", kept)
 	}
 	fmt.Fprintf(p.Stdout, "%s is restored and verified. `gapless serve` looks every order up in its ERP before it sends anything.\n", path)
+	fmt.Fprintln(p.Stdout, "See first that this machine's clock is right, which `gapless check` does: by it serve tells orders of before from those that are placed later.")
 	return nil
 }

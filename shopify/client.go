@@ -54,6 +54,7 @@ type Client struct {
 	jitter   func() float64
 	log      *slog.Logger
 	seen     atomic.Pointer[string]
+	ahead    atomic.Int64 // by how much our clock is; a time.Duration
 }
 
 // NewClient makes a client. It sends nothing yet.
@@ -170,6 +171,26 @@ func (c *Client) sawVersion(version string) {
 	before := c.seen.Swap(&version)
 	if version != c.version && (before == nil || *before != version) {
 		c.log.Warn("Shopify answers with another API version; set api_version to a supported one", "asked", c.version, "answered", version)
+	}
+}
+
+// Ahead is by how much our clock was ahead of Shopify's at the last answer, to a
+// second or two; less than zero: it was behind. Zero before the first answer.
+func (c *Client) Ahead() time.Duration { return time.Duration(c.ahead.Load()) }
+
+// MostAhead is by how much our clock may differ from Shopify's either way.
+const MostAhead = time.Minute
+
+// sawDate keeps by how much our clock differs, and says so once where it is much.
+func (c *Client) sawDate(date string) {
+	at, err := http.ParseTime(date)
+	if err != nil {
+		return
+	}
+	ahead := c.now().Sub(at)
+	before := time.Duration(c.ahead.Swap(int64(ahead)))
+	if ahead.Abs() > MostAhead && before.Abs() <= MostAhead {
+		c.log.Warn("the clock of this machine is wrong; have it set by NTP", "ahead", ahead.Round(time.Second))
 	}
 }
 

@@ -49,6 +49,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	t.client.sawVersion(resp.Header.Get("X-Shopify-API-Version"))
+	t.client.sawDate(resp.Header.Get("Date"))
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusError(t.client.domain, resp)
 	}

@@ -133,8 +133,8 @@ var plants = []plant{
 	},
 	{
 		"a clock that leaps ends leases", "sync/elapsed.go",
-		"\t\t\tnow = now.Add(-max(0, l.by))\n",
-		"\t\t\tnow = now.Add(-max(0, 0*l.by))\n",
+		"\t\t\tover = over.Add(-max(0, l.by))\n",
+		"\t\t\tover = over.Add(-max(0, 0*l.by))\n",
 		"a second attempt begins while the first is at it",
 	},
 	{
@@ -145,8 +145,8 @@ var plants = []plant{
 	},
 	{
 		"what the clock did before the start is forgotten", "sync/elapsed.go",
-		"\tt = later(t, e.leaps[0].to)\n",
-		"",
+		"\tcounted := later(t, e.leaps[0].to)\n",
+		"\tcounted := t\n",
 		"a call under way is not seen yet, and its document is made again",
 	},
 	{

@@ -71,7 +71,7 @@ func document(t *testing.T, a *pull.Adapter, version string) erp.Document {
 
 func TestWhatIsOnOfferIsLookedAtLessAndLessOften(t *testing.T) {
 	f := new(counter)
-	for age, after := range map[time.Duration]time.Duration{0: time.Hour, 30 * time.Minute: time.Hour, 5 * time.Hour: 5 * time.Hour, 72 * time.Hour: 72 * time.Hour} {
+	for age, after := range map[time.Duration]time.Duration{0: time.Hour, 30 * time.Minute: time.Hour, 5 * time.Hour: 5 * time.Hour, 72 * time.Hour: 24 * time.Hour} {
 		a := adapter(t, f, age)
 		var said erp.Transcript
 		out := a.Deliver(t.Context(), document(t, a, "1"), &said)

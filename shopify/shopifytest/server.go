@@ -80,6 +80,7 @@ func (s *Shop) RevokeTokens() {
 
 // ServeHTTP answers the Admin GraphQL API and the token endpoint.
 func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.opt.Now().UTC().Format(http.TimeFormat))
 	o := s.nextOutage()
 	if o.Slow > 0 {
 		select {
