@@ -71,13 +71,7 @@ func TestAClockThatLeapsShortensNoWaitForALateEffect(t *testing.T) {
 			"and it crashes": func(a *appliance) { a.leap(time.Hour); a.reconfigure(func(*Config) {}) },
 		} {
 			t.Run(name, func(t *testing.T) {
-				a := build(t, in(tier))
-				k := a.place()
-				a.change(k, "tag")
-				land := a.wire.ghost()
-				a.hear()
-				a.send()
-				require.Equal(t, store.StateUnknown, a.delivery(k).State)
+				a, k, land := unanswered(t, tier)
 				gone := a.Steady()
 				a.change(k, "tag")
 				leap(a)

@@ -27,17 +27,24 @@ func eachTier(t *testing.T, test func(t *testing.T, tier erp.Tier)) {
 	}
 }
 
+// unanswered is an order whose change was sent, and no answer came. land has that take
+// effect late.
+func unanswered(t *testing.T, tier erp.Tier) (a *appliance, k store.OrderKey, land func()) {
+	a = build(t, in(tier))
+	k = a.place()
+	a.change(k, "tag")
+	land = a.wire.ghost()
+	a.hear()
+	a.send()
+	require.Equal(t, store.StateUnknown, a.delivery(k).State)
+	return a, k, land
+}
+
 // The call with version 2 is never answered, and takes effect at the last
 // moment it can. Version 3 must not have gone before.
 func TestALateEffectNeverEndsUpOverANewerVersion(t *testing.T) {
 	eachTier(t, func(t *testing.T, tier erp.Tier) {
-		a := build(t, in(tier))
-		k := a.place()
-		a.change(k, "tag")
-		land := a.wire.ghost()
-		a.hear()
-		a.send()
-		require.Equal(t, store.StateUnknown, a.delivery(k).State)
+		a, k, land := unanswered(t, tier)
 		gone := a.Now()
 
 		a.change(k, "tag")
@@ -56,12 +63,7 @@ func TestALateEffectNeverEndsUpOverANewerVersion(t *testing.T) {
 // Else the order's next version would wait anew after each start.
 func TestACallThatCanTakeEffectNoMoreIsForgotten(t *testing.T) {
 	eachTier(t, func(t *testing.T, tier erp.Tier) {
-		a := build(t, in(tier))
-		k := a.place()
-		a.change(k, "tag")
-		land := a.wire.ghost()
-		a.hear()
-		a.send()
+		a, k, land := unanswered(t, tier)
 		land()
 		a.settleLater(longest / 2)
 		if tier == erp.TierA {

@@ -168,19 +168,19 @@ var plants = []plant{
 		"a version that came during the attempt is never sent",
 	},
 	{
-		"a restart frees what was being sent", "store/deliveries.go",
+		"a restart frees what was being sent", "store/recover.go",
 		"\t\tstate = CASE WHEN sent_at > 0 THEN 'unknown' ELSE 'due' END,\n",
 		"\t\tstate = 'due',\n",
 		"a call cut off by a crash is made again without a look-up",
 	},
 	{
-		"a restart forgets calls under way", "store/deliveries.go",
+		"a restart forgets calls under way", "store/recover.go",
 		"ghost = CASE WHEN sent_at > 0 THEN sent ELSE ghost END, ghost_at = CASE WHEN sent_at > 0 THEN $1 ELSE ghost_at END",
 		"ghost = ghost, ghost_at = ghost_at",
 		"nobody waits for the late effect of a call cut off by a crash",
 	},
 	{
-		"a replay forgets a call in doubt", "store/deliveries.go",
+		"a replay forgets a call in doubt", "store/recover.go",
 		"sent_at = CASE WHEN state = 'parked' THEN 0 ELSE sent_at END",
 		"sent_at = 0",
 		"tier C makes the document again",
