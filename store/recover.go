@@ -24,11 +24,12 @@ func (s *Store) Recover(ctx context.Context) (freed int64, err error) {
 	return freed, err
 }
 
-// TakeBack does the same with those whose lease ends by a moment.
+// TakeBack does the same with those whose lease ends by a moment that is past. Leases
+// that were given since that moment was told may be by a clock that was set back.
 func (s *Store) TakeBack(ctx context.Context, by time.Time) (freed int64, err error) {
-	now := s.now()
 	err = s.writer.apply(ctx, Deliveries, func(t *tx) error {
-		freed, err = t.changed(takeBack+` AND lease_until <= $2`, micros(now), micros(by))
+		now := micros(s.now())
+		freed, err = t.changed(takeBack+` AND lease_until <= $2`, now, min(now, micros(by)))
 		return err
 	})
 	return freed, err

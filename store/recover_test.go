@@ -54,6 +54,18 @@ func TestWhatWasBeingSentIsFreedByStartAndByExpiredLease(t *testing.T) {
 	}
 }
 
+// The simulator found it in world 4225.
+func TestALeaseOfAClockThatIsSetBackMeanwhileIsLeftAlone(t *testing.T) {
+	clock := &clock{noon}
+	s := open(t, func(o *Options) { o.Now = clock.now })
+	clock.at = noon.Add(-time.Hour)
+	intake(t, s, order(1, 1))
+	claimed(t, s) // for a minute
+	freed, err := s.TakeBack(t.Context(), noon)
+	require.NoError(t, err)
+	require.Zero(t, freed)
+}
+
 func TestRecoverLeavesWhatIsNotBeingSent(t *testing.T) {
 	for _, state := range []string{StateDue, StateDelivered, StateParked, StateExcluded, StateUnknown} {
 		t.Run(state, func(t *testing.T) {
