@@ -41,9 +41,13 @@ func (p *Program) guestStoreOf(ctx context.Context, c *commands, shop string) (*
 	if err := a.openStore(ctx, true); err != nil {
 		return nil, explained(err)
 	}
-	known, err := a.Store.Shop(ctx, shop)
-	if err == nil && known.BeganAt.IsZero() {
-		_, err = a.shopsNamed(shop)
+	_, unknown := a.shopsNamed(shop)
+	if unknown == nil {
+		return a.Store, nil
+	}
+	left, err := a.Store.Shop(ctx, shop)
+	if err == nil && left.BeganAt.IsZero() {
+		err = unknown
 	}
 	if err != nil {
 		a.Store.Close()

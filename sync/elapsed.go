@@ -82,10 +82,11 @@ func (e *elapsed) leapt(l leap, gap time.Duration) {
 	e.back += max(0, -l.by)
 	firstAfter := e.shown.Add(-gap - 2*unnoticed)
 	for i, older := range e.leaps {
-		e.leaps[i].to = earlier(older.to, e.shown)
+		most := e.shown
 		if older.by < 0 {
-			e.leaps[i].to = earlier(older.to, firstAfter)
+			most = firstAfter
 		}
+		e.leaps[i].to = earlier(older.to, most)
 	}
 	if len(e.leaps) == mostLeaps {
 		for _, older := range e.leaps {

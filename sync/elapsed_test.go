@@ -1,7 +1,6 @@
 package ordersync
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -19,21 +18,15 @@ func TestAClockThatLeapsEndsNoLease(t *testing.T) {
 	a := build(t, in(erp.TierB))
 	k := a.create()
 	a.hear()
-	asked := make(chan struct{})
-	goOn := make(chan struct{})
-	a.wire.nextOfAny(func(rw http.ResponseWriter, r *http.Request) {
-		close(asked)
-		<-goOn
-		a.wire.erp.ServeHTTP(rw, r)
-	})
+	slow := a.wire.holdAny()
 	sent := make(chan int)
 	go func() { sent <- a.send() }()
-	<-asked
+	<-slow.arrived
 
 	a.leap(41 * time.Minute)
 	require.NoError(t, a.engine.takeBack(t.Context()))
 	require.Equal(t, 0, a.send(), "the first attempt still has the order")
-	close(goOn)
+	close(slow.release)
 	<-sent
 	require.Equal(t, store.StateDelivered, a.delivery(k).State)
 	require.Equal(t, 1, a.writes(k))

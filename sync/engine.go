@@ -190,7 +190,8 @@ func (e *Engine) takeBack(ctx context.Context) error {
 	return err
 }
 
-// waitNoLonger brings what waits nearer by as much as the clock was set back.
+// waitNoLonger brings what waits nearer by as much as the clock was set back, and in
+// any case to the longest that anything may wait.
 func (e *Engine) waitNoLonger(ctx context.Context, by time.Duration) error {
 	longest := 24 * time.Hour
 	for _, l := range e.lanes {

@@ -110,9 +110,14 @@ type held struct {
 }
 
 // hold lets the next write wait until it is released; then the ERP gets it.
-func (w *wire) hold() held {
+func (w *wire) hold() held { return w.holding(w.next) }
+
+// holdAny does so with the next request of any kind.
+func (w *wire) holdAny() held { return w.holding(w.nextOfAny) }
+
+func (w *wire) holding(next func(http.HandlerFunc)) held {
 	h := held{make(chan struct{}), make(chan struct{})}
-	w.next(func(rw http.ResponseWriter, r *http.Request) {
+	next(func(rw http.ResponseWriter, r *http.Request) {
 		close(h.arrived)
 		<-h.release
 		w.erp.ServeHTTP(rw, r)
