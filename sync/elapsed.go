@@ -80,7 +80,7 @@ func (e *elapsed) look() (now time.Time, at time.Duration) {
 func (e *elapsed) leapt(l leap, gap time.Duration) {
 	e.shown = l.to
 	e.back += max(0, -l.by)
-	firstAfter := e.shown.Add(-gap - 2*unnoticed)
+	firstAfter := e.shown.Add(-gap - unnoticed)
 	for i, older := range e.leaps {
 		most := e.shown
 		if older.by < 0 {
