@@ -53,6 +53,10 @@ func (e *APIError) Throttled() bool {
 	return e.Status == http.StatusTooManyRequests || e.has(codeThrottled)
 }
 
+// Denied says that the app lacks a scope or an access for this, while the rest of the
+// API is open to it.
+func (e *APIError) Denied() bool { return e.has(codeAccessDenied) }
+
 func (e *APIError) has(code string) bool { return slices.Contains(e.Codes, code) }
 
 // statusError explains an HTTP status other than success. Shopify sends most of

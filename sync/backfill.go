@@ -153,7 +153,7 @@ func (b *backfill) operation(ctx context.Context) (shopify.BulkOperation, error)
 	}
 	operation, err := b.shop.Client.BulkOrders(ctx, b.window())
 	var refusal *shopify.APIError
-	if errors.As(err, &refusal) && !refusal.Temporary() { // this app, or its token, may not
+	if errors.As(err, &refusal) && refusal.Denied() {
 		b.place.Tries = backfillTries
 	}
 	if err != nil {

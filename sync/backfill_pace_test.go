@@ -114,15 +114,32 @@ func TestABackfillThatShopifyRefusesIsTriedAgainLessAndLessOften(t *testing.T) {
 			round := a.rounds()
 			round()
 			require.Equal(t, 1, since())
-			for _, pause := range pauses {
+			for i, pause := range pauses {
 				require.Contains(t, a.runOf(run.ID).Note, fmt.Sprint(status))
-				a.leaves(pause, round, since, 1)
+				then := 1
+				if i == len(pauses)-1 {
+					then = 2 // whether one runs, and to begin
+				}
+				a.leaves(pause, round, since, then)
 			}
-			require.Equal(t, store.RunDone, a.runOf(run.ID).State)
+			require.Equal(t, store.RunDone, a.carryOn(run).State)
 			a.settle()
 			a.judge()
 		})
 	}
+}
+
+// Listing makes a request for every order: only an app that may start no bulk
+// operation is left with that.
+func TestABackfillUnderARevokedTokenReadsABulkFileOnceTheTokenIsRenewed(t *testing.T) {
+	a := past(t, 20, shopifytest.Options{})
+	a.shop.Break(2*backfillTries, shopifytest.Outage{Status: http.StatusUnauthorized})
+	shop := &spoilt{ShopClient: a.clients["acme"], good: 1000}
+	a.engine.shops["acme"].Client = shop
+	require.Equal(t, store.RunDone, a.carryOn(a.backfill()).State)
+	require.Equal(t, 1, shop.read)
+	a.settle()
+	a.judge()
 }
 
 // Whoever ends one that fails need not wait before the next one begins.
@@ -300,7 +317,7 @@ func TestARunningEngineLeavesShopifyAloneBetweenTheQuestionsOfABackfill(t *testi
 		next    string
 	}{
 		"while Shopify reads":     {nil, 5 * time.Second, "BulkOperation"},
-		"after Shopify's refusal": {&shopify.APIError{Status: http.StatusForbidden, Message: "the token may not do this"}, 30 * time.Second, "Orders"},
+		"after Shopify's refusal": {&shopify.APIError{Status: http.StatusForbidden, Message: "the token may not do this"}, 30 * time.Second, "BulkOrders"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := past(t, 20, shopifytest.Options{BulkTime: time.Hour})

@@ -210,5 +210,5 @@ func TestAnEmptyWindowIsNoBackfill(t *testing.T) {
 type noBulk struct{ ShopClient }
 
 func (noBulk) BulkOrders(context.Context, shopify.Window) (shopify.BulkOperation, error) {
-	return shopify.BulkOperation{}, &shopify.APIError{Message: "access denied for bulkOperationRunQuery"}
+	return shopify.BulkOperation{}, &shopify.APIError{Codes: []string{"ACCESS_DENIED"}, Message: "access denied for bulkOperationRunQuery"}
 }

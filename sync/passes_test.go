@@ -296,32 +296,41 @@ func (a *appliance) tried(kind string) {
 }
 
 // An ERP that can't list 60 days may well list one.
-func TestADeepPassThatFailsLeavesTheHourlyOnesTheirTurn(t *testing.T) {
-	a := build(t, setup{})
-	m := a.meddle()
-	m.list = func(since time.Time, yield func(erp.Found) error) error {
-		if a.Now().Sub(since) > 30*24*time.Hour {
-			return errors.New("that is too much to list")
-		}
-		return m.Adapter.List(t.Context(), since, yield)
+func TestADeepPassThatFailsLeavesTheOthersTheirTurn(t *testing.T) {
+	for every, tries := range map[time.Duration]int{
+		time.Hour:      4, // it is tried again every six hours
+		6 * time.Hour:  12,
+		12 * time.Hour: 12,
+	} {
+		t.Run(every.String(), func(t *testing.T) {
+			a := build(t, setup{})
+			a.engine.shops["acme"].Reconcile.Every = every
+			m := a.meddle()
+			m.list = func(since time.Time, yield func(erp.Found) error) error {
+				if a.Now().Sub(since) > 30*24*time.Hour {
+					return errors.New("that is too much to list")
+				}
+				return m.Adapter.List(t.Context(), since, yield)
+			}
+			k := a.place()
+			require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
+			require.ErrorContains(t, a.byClock(), "too much")
+			require.Zero(t, a.cursor().CompleteThrough)
+			deep := 1
+			for range 23 {
+				a.pass(every)
+				if a.due().Kind == store.RunDeep {
+					require.Error(t, a.byClock())
+					deep++
+					continue
+				}
+				require.NoError(t, a.byClock())
+			}
+			require.Equal(t, store.GapHealing, a.gap(k).State)
+			require.NotZero(t, a.cursor().CompleteThrough)
+			require.Equal(t, tries, deep)
+		})
 	}
-	k := a.place()
-	require.True(t, a.erp.Delete(ref(k.Shop, k.ID)))
-	require.ErrorContains(t, a.byClock(), "too much")
-	require.Zero(t, a.cursor().CompleteThrough)
-	deep := 1
-	for range 23 {
-		a.pass(time.Hour)
-		if a.due().Kind == store.RunDeep {
-			require.Error(t, a.byClock())
-			deep++
-			continue
-		}
-		require.NoError(t, a.byClock())
-	}
-	require.Equal(t, store.GapHealing, a.gap(k).State)
-	require.NotZero(t, a.cursor().CompleteThrough)
-	require.Equal(t, 4, deep, "it is tried again every six hours")
 }
 
 func TestAShopThatNoLongerTellsItsTimeZoneIsComparedAllTheSame(t *testing.T) {

@@ -121,7 +121,7 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
-	deep, err := e.deepDue(ctx, shop.Name)
+	deep, err := e.deepDue(ctx, shop)
 	if err != nil {
 		return Pass{}, err
 	}
@@ -138,22 +138,24 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: BySchedule}, nil
 }
 
-// deepAgain is after how long a deep pass that did not end well is tried again.
+// deepAgain is after how long a deep pass that did not end well is tried again, if
+// another pass is due in between.
 const deepAgain = 6 * time.Hour
 
 // deepDue says whether it is time for the deep pass: a day after the last one
-// that ended well. One that did not leaves the hourly ones their turn before it is
-// tried again.
-func (e *Engine) deepDue(ctx context.Context, shop string) (bool, error) {
-	done, err := e.store.LastRun(ctx, shop, store.RunDeep)
+// that ended well. One that did not leaves the others their turn before it is tried
+// again.
+func (e *Engine) deepDue(ctx context.Context, shop *Shop) (bool, error) {
+	done, err := e.store.LastRun(ctx, shop.Name, store.RunDeep)
 	if errors.Is(err, store.ErrNotFound) {
 		err = nil
 	}
 	if err != nil || e.lately(done.StartedAt, 24*time.Hour) {
 		return false, err
 	}
-	tried, err := e.store.Runs(ctx, store.RunFilter{Shop: shop, Kind: store.RunDeep, Limit: 1})
-	return err == nil && (len(tried) == 0 || !e.lately(tried[0].StartedAt, deepAgain)), err
+	tried, err := e.store.Runs(ctx, store.RunFilter{Shop: shop.Name, Kind: store.RunDeep, Limit: 1})
+	again := max(deepAgain, 2*shop.Reconcile.Every)
+	return err == nil && (len(tried) == 0 || !e.lately(tried[0].StartedAt, again)), err
 }
 
 // lately says that something happened within the time given. What is still to come
