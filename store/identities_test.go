@@ -52,6 +52,20 @@ func TestALogInByAProviderBindsTheSubject(t *testing.T) {
 	require.Equal(t, 2, one[int](t, s.readers, `SELECT count(*) FROM identities`))
 }
 
+// What the clock asks for may do more than what a person asks for.
+func TestNobodyHasTheNameOfTheSchedule(t *testing.T) {
+	s := open(t)
+	link, err := s.SetupLink(t.Context())
+	require.NoError(t, err)
+	_, err = s.UseLink(t.Context(), link, BySchedule, "hash")
+	require.ErrorContains(t, err, "choose another name")
+	admin(t, s)
+	_, err = s.AddUser(t.Context(), BySchedule, "operator", "ann")
+	require.ErrorContains(t, err, "choose another name")
+	_, err = comesBy(t, s, "17", BySchedule, "viewer")
+	require.ErrorContains(t, err, "choose another name")
+}
+
 func TestOfManyWhoBearANameOneIsBound(t *testing.T) {
 	s := open(t)
 	admin(t, s)

@@ -106,6 +106,9 @@ func (s *Store) AddUser(ctx context.Context, name, role, by string) (link string
 }
 
 func (s *Store) insertUser(t *tx, name, role, password string) (int64, error) {
+	if name == BySchedule {
+		return 0, Declined(fmt.Sprintf("%q stands for what Gapless does by itself; choose another name", name))
+	}
 	return t.insert(`INSERT INTO people (name, role, password, totp, totp_step, created_at, disabled_at) VALUES ($1, $2, $3, x'', 0, $4, 0)`,
 		name, role, password, micros(s.now()))
 }

@@ -33,7 +33,7 @@ type Run struct {
 	Shop      string
 	Kind      string
 	State     string
-	By        string
+	By        string // who asked for it
 	From, To  time.Time
 	Heal      bool
 	StartedAt time.Time
@@ -44,6 +44,9 @@ type Run struct {
 	Data      json.RawMessage // the balance, or where a backfill goes on
 	Note      string          // what went wrong, or could not be seen
 }
+
+// BySchedule is who asks for what happens by the clock. No person has this name.
+const BySchedule = "schedule"
 
 // ErrRunning says that a run over the same window is under way.
 var ErrRunning = errors.New("the same run is under way already")

@@ -143,7 +143,7 @@ func TestTheComparisonsThatFailedSinceOneOfTheirKindWasCompleteAreTold(t *testin
 	ended("beta", RunReconcile, RunFailed)
 	endedBy("ann", "acme", RunReconcile, RunFailed)
 	for _, kind := range []string{RunReconcile, RunDeep} {
-		_, _, err := s.FailedComparisons(t.Context(), "acme", kind, "schedule")
+		_, _, err := s.FailedComparisons(t.Context(), "acme", kind, BySchedule)
 		require.ErrorIs(t, err, ErrNotFound)
 	}
 	first := ended("acme", RunReconcile, RunPartial)
@@ -154,7 +154,7 @@ func TestTheComparisonsThatFailedSinceOneOfTheirKindWasCompleteAreTold(t *testin
 	endedBy("ann", "acme", RunReconcile, RunDone)
 	endedBy("ann", "acme", RunReconcile, RunFailed)
 	for kind, want := range map[string][]int64{RunReconcile: {first.ID, last.ID}, RunDeep: {deep.ID, deep.ID}} {
-		one, another, err := s.FailedComparisons(t.Context(), "acme", kind, "schedule")
+		one, another, err := s.FailedComparisons(t.Context(), "acme", kind, BySchedule)
 		require.NoError(t, err)
 		require.Equal(t, want, []int64{one.ID, another.ID}, kind)
 	}

@@ -63,7 +63,7 @@ func (e *Engine) tellBlindKind(ctx context.Context, shop *Shop, c comparisonKind
 	if err != nil {
 		return false, err
 	}
-	first, last, err := e.store.FailedComparisons(ctx, shop.Name, c.kind, BySchedule)
+	first, last, err := e.store.FailedComparisons(ctx, shop.Name, c.kind, store.BySchedule)
 	switch {
 	case errors.Is(err, store.ErrNotFound) && told.IsZero():
 		return false, nil

@@ -73,7 +73,7 @@ func TestComparingADayOfTenThousandOrdersCostsFortyOneRequestsAtMost(t *testing.
 	require.NoError(t, a.store.Began(t.Context(), "acme", a.Now().Add(time.Hour), a.Now().Add(time.Hour))) // so that they are not Gapless's, and nothing is fetched
 	m := a.metered()
 	a.pass(5 * time.Minute)
-	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunReconcile, From: a.Now().Add(-24 * time.Hour), To: a.Now(), Heal: true, By: BySchedule})
+	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunReconcile, From: a.Now().Add(-24 * time.Hour), To: a.Now(), Heal: true, By: store.BySchedule})
 	require.NoError(t, err)
 	require.True(t, r.Complete, "%v", r.Notes)
 	require.EqualValues(t, orders, r.Balance.Shopify.Orders)

@@ -151,9 +151,9 @@ func (e *Engine) tryDay(ctx context.Context, o owed) error {
 // checkDay compares a day, lets what is mended by it come to rest, and compares
 // again.
 func (e *Engine) checkDay(ctx context.Context, o owed) (report.Report, error) {
-	r, err := e.compareDay(ctx, o.shop, o.day, true, BySchedule)
+	r, err := e.compareDay(ctx, o.shop, o.day, true, store.BySchedule)
 	if err == nil && !r.Balance.Balanced() && e.rests(ctx, healingTime) {
-		r, err = e.compareDay(ctx, o.shop, o.day, true, BySchedule)
+		r, err = e.compareDay(ctx, o.shop, o.day, true, store.BySchedule)
 	}
 	return r, err
 }

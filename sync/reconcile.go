@@ -23,9 +23,6 @@ type Pass struct {
 	By       string // who asks
 }
 
-// BySchedule is who asks for what happens by the clock.
-const BySchedule = "schedule"
-
 // Reconciliation is what a pass saw.
 type Reconciliation struct {
 	Run     store.Run         `json:"-"`
@@ -131,7 +128,7 @@ func (e *Engine) begin(ctx context.Context, name string, pass Pass) (*reconciler
 	}
 	r.out.Through = earlier(pass.To, earlier(r.until, e.now().Add(-shop.PollOverlap))) // what Shopify's search does not show yet was not compared
 	// Who looks at an old day does not claim its orders.
-	if pass.By == BySchedule || pass.Kind == store.RunDay {
+	if pass.By == store.BySchedule || pass.Kind == store.RunDay {
 		r.began = state.BeganAt
 	}
 	if r.out.Turn, err = e.lastTurn(ctx, name, pass.Kind); err != nil {
@@ -272,7 +269,7 @@ func (r *reconciler) complete(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if hole := r.pass.From.After(state.CompleteThrough); hole && !state.CompleteThrough.IsZero() && r.pass.By != BySchedule {
+	if hole := r.pass.From.After(state.CompleteThrough); hole && !state.CompleteThrough.IsZero() && r.pass.By != store.BySchedule {
 		return nil
 	}
 	return r.store.Complete(ctx, r.shop.Name, r.pass.From, r.out.Through)

@@ -126,7 +126,7 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 		return Pass{}, err
 	}
 	if deep {
-		return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: BySchedule}, nil
+		return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: store.BySchedule}, nil
 	}
 	from := now.Add(-shop.Reconcile.Window)
 	if since := cmp.Or(state.CompleteThrough, state.BeganAt); !since.IsZero() {
@@ -135,7 +135,7 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 	if earliest := now.Add(-deepest); from.Before(earliest) {
 		from = earliest
 	}
-	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: BySchedule}, nil
+	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: store.BySchedule}, nil
 }
 
 // deepAgain is after how long a deep pass that did not end well is tried again, if

@@ -342,7 +342,7 @@ func (w *world) replayGap(g store.Gap) {
 
 // everything is a comparison of all that Shopify shows.
 func (w *world) everything() Pass {
-	return Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: BySchedule}
+	return Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: store.BySchedule}
 }
 
 // compareAll has everything compared, as somebody would who comes back after

@@ -197,8 +197,8 @@ func by(way string) string {
 }
 
 func (w Webhooks) sentences() []string {
-	counts := fmt.Sprintf("%s received, %s of them for the second time, %s refused, %s late, %s never came.",
-		number(w.Received), number(w.Duplicate), number(w.Refused), number(w.Late), number(w.NeverCame))
+	counts := fmt.Sprintf("%s received, %s of them late. %s came again, %s refused, %s never came.",
+		number(w.Received), number(w.Late), number(w.Duplicate), number(w.Refused), number(w.NeverCame))
 	if w.Received == 0 {
 		return []string{counts}
 	}

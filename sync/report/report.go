@@ -91,9 +91,9 @@ func (g Gap) MarshalJSON() ([]byte, error) {
 // Webhooks is how the shop's webhooks of the day fared.
 type Webhooks struct {
 	Received  int64   `json:"received"`
-	Duplicate int64   `json:"duplicate"` // of those: heard before
+	Duplicate int64   `json:"duplicate"` // came again, and counts as received no second time
 	Refused   int64   `json:"refused"`   // turned away at the door
-	Late      int64   `json:"late"`
+	Late      int64   `json:"late"`      // of those received
 	LagP50    float64 `json:"lag_p50_s"` // seconds from the change in Shopify to its arrival: half came within
 	LagP99    float64 `json:"lag_p99_s"` // 99 of 100 came within
 	NeverCame int64   `json:"never_came"`
