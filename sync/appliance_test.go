@@ -218,9 +218,20 @@ func (a *appliance) judge() {
 func (a *appliance) newest(shop string, id int64) string {
 	a.Helper()
 	told := a.told(store.OrderKey{Shop: shop, ID: id})
+	zone, err := a.engine.Zone(a.Context(), shop)
+	require.NoError(a, err)
 	order, err := neutral(shop, told)
 	require.NoError(a, err)
+	order.Date = dayIn(zone, told)
 	doc, err := a.adapter.Map(order)
 	require.NoError(a, err)
 	return withoutVersion(doc)
+}
+
+// dayIn is the day that an order belongs to by a shop's clock.
+func dayIn(zone *time.Location, o *shopify.Order) string {
+	if o.ProcessedAt.IsZero() {
+		return o.CreatedAt.In(zone).Format(time.DateOnly)
+	}
+	return o.ProcessedAt.In(zone).Format(time.DateOnly)
 }

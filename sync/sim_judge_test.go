@@ -74,6 +74,7 @@ func (w *world) document(m *mall, order *shopify.Order) string {
 		w.fail("3: order %s of %s: %v", order.Name, m.name, err)
 		return ""
 	}
+	document.Date = dayIn(m.zone, order)
 	body, err := w.books.adapter.Map(document)
 	if err != nil {
 		w.fail("3: order %s of %s: %v", order.Name, m.name, err)

@@ -35,7 +35,7 @@ const webhookURI = "https://gapless.example.com/webhooks/shopify"
 func openMall(w *world, i int) *mall {
 	m := &mall{name: []string{"acme", "beta"}[i], told: map[int64]newest{}}
 	var err error
-	if m.zone, err = time.LoadLocation("America/New_York"); err != nil {
+	if m.zone, err = time.LoadLocation([]string{"America/New_York", "America/Los_Angeles"}[i]); err != nil {
 		panic(err)
 	}
 	m.shop = shopifytest.New(shopifytest.Options{

@@ -371,4 +371,10 @@ var plants = []plant{
 		"\tif false {\n",
 		"orders of the past are missing",
 	},
+	{
+		"a day is UTC's", "sync/neutral.go",
+		"\tn.Date = at.In(zone).Format(time.DateOnly)\n",
+		"\tn.Date = at.UTC().Format(time.DateOnly)\n",
+		"an order of the evening is in the books of the next day",
+	},
 }

@@ -59,14 +59,13 @@ func (w *wire) content(key string) string {
 }
 
 // withoutVersion is a document in one canonical form, without the version that
-// the adapter adds, and the date that the engine adds.
+// the adapter adds.
 func withoutVersion(doc []byte) string {
 	var fields map[string]any
 	if err := json.Unmarshal(doc, &fields); err != nil {
 		return err.Error()
 	}
 	delete(fields, "version")
-	delete(fields, "date")
 	text, _ := json.MarshalIndent(fields, "", " ") // it was JSON just now
 	return string(text)
 }
