@@ -40,7 +40,8 @@ func openMall(w *world, i int) *mall {
 	}
 	m.shop = shopifytest.New(shopifytest.Options{
 		Seed: w.seed, Domain: m.name + ".myshopify.com", Zone: m.zone, Now: func() time.Time { return w.now },
-		IndexLag: w.mix.indexLag, BucketSize: 2000, RestoreRate: 200, WebhookSecret: secret, Faults: w.mix.hooks, KeepLog: 1,
+		IndexLag: w.mix.indexLag / 4, APIFaults: shopifytest.APIFaults{Lag: 0.5, MaxLag: max(w.mix.indexLag*3/4, time.Millisecond)}, // a later change may be shown first
+		BucketSize: 2000, RestoreRate: 200, WebhookSecret: secret, Faults: w.mix.hooks, KeepLog: 1,
 		Client: &http.Client{Transport: (*street)(m), Timeout: time.Hour}, // the street gives up by the world's clock
 		Observer: func(e shopifytest.Event) {
 			if e.Kind != shopifytest.Queued && e.Kind != shopifytest.Sent && e.Kind != shopifytest.Changed {
@@ -52,7 +53,7 @@ func openMall(w *world, i int) *mall {
 			}
 		},
 	})
-	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, arrives: m.arriving}
+	m.route = &route{world: w, serve: m.shop, odds: [2]odds{w.mix.shopAsking, w.mix.shopChange}, landing: map[string]int{}, call: shopifyCall, leaves: m.leaving, arrives: m.arriving}
 	m.oracle = m.newClient(oracle{m.shop}, func() time.Time { return w.now }, func(context.Context, time.Duration) error { return nil })
 	return m
 }
@@ -111,6 +112,19 @@ func shopifyCall(_ *http.Request, body []byte) (step string, changes bool) {
 	}
 	return "shop " + string(found[2]), string(found[1]) == "mutation"
 }
+
+// leaving notes from when on a task asks for changes.
+func (m *mall) leaving(t *task, _ *http.Request, body []byte) {
+	if from := searchedFrom.FindSubmatch(body); from != nil {
+		at, err := time.Parse(time.RFC3339, string(from[1]))
+		if err != nil {
+			m.fail("15: %s asks for changes from %s on", t.name, from[1])
+		}
+		t.searched = search{m.name, at}
+	}
+}
+
+var searchedFrom = regexp.MustCompile(`updated_at:\\u003e='([^']+)'`)
 
 // arriving lets an order be edited while it is fetched, and makes the shop leave
 // a field out of its next answer.

@@ -25,7 +25,7 @@ type mix struct {
 	shops    int
 	webhooks bool
 	hooks    shopifytest.Faults
-	indexLag time.Duration
+	indexLag time.Duration // at most
 	page     int           // orders, and lines, on one page
 	body     string        // jq: what the ERP wants of an order
 	poll     time.Duration // at most, between two

@@ -94,9 +94,10 @@ func (w *world) completeRightly() {
 }
 
 // polledRightly is called after it was noted how far a shop was polled: no poll
-// looks again at what changed more than an overlap before the cursor, so that is
-// known here, or noted as a gap, or asked for.
-func (w *world) polledRightly() {
+// looks again at what changed before this one's window, or more than an overlap
+// before the cursor, so that is known here, or noted as a gap, or asked for.
+func (t *task) polledRightly() {
+	w := t.world
 	for _, m := range w.shops {
 		state, err := w.proc.store.Shop(context.Background(), m.name)
 		if err != nil {
@@ -111,8 +112,12 @@ func (w *world) polledRightly() {
 			w.polled[m.name] = state.PolledAt.Add(-w.mix.overlap) // the first poll looks back no further
 			continue
 		}
+		through := state.PollCursor.Add(-w.mix.overlap)
+		if t.searched.shop == m.name {
+			through = later(through, t.searched.from)
+		}
 		for _, told := range m.shop.Orders() {
-			if told.UpdatedAt.Before(state.PollCursor.Add(-w.mix.overlap)) && !told.UpdatedAt.Before(from) && !w.past[ref(m.name, told.ID)] {
+			if told.UpdatedAt.Before(through) && !told.UpdatedAt.Before(from) && !w.past[ref(m.name, told.ID)] {
 				w.accountedFor(m, told, "polled")
 			}
 		}

@@ -44,6 +44,13 @@ type deeds struct {
 	toldWait  time.Duration  // the longest that an answer asked it to wait
 	asks      *store.Refetch // of a fetch: what it is to answer
 	doubts    int64          // how often that was asked for, right before its write
+	searched  search         // what it asked a shop for last
+}
+
+// search is for a shop's changes from some moment on.
+type search struct {
+	shop string
+	from time.Time
 }
 
 // reach is called by a task at each of its steps. Here the process is struck, and
