@@ -65,5 +65,5 @@ func TestAShopThatMovesToAnotherTimeZoneHasNothingSentAgain(t *testing.T) {
 	require.True(t, a.reconcile(true).Balanced())
 	require.Zero(t, a.refetch()+a.send())
 	require.Equal(t, "2026-11-23", a.dateSent(k))
-	a.judge()
+	require.Equal(t, 1, a.writes(k))
 }
