@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"gapless/erp"
 	"gapless/shopify/shopifytest"
 	"gapless/store"
 )
@@ -73,6 +74,31 @@ func (m *mall) changesForTheWorse(v store.OrderView) {
 			m.ruleOn(m.tells(told))
 		}
 	})
+}
+
+// isTakenOut tags the order of an attempt until a rule matches, which comes into force
+// where it was not.
+func (t *task) isTakenOut() {
+	v, any := t.someOf(t.reference())
+	if !any {
+		return
+	}
+	m := t.mallOf(v.Shop)
+	for range 10 {
+		told, there := m.shop.Order(v.ID)
+		if !there {
+			return
+		}
+		o := m.tells(told)
+		if slices.ContainsFunc(ruleBook, func(r ruling) bool { return r.Then == erp.Exclude && r.matches(o) }) {
+			if m.rule(o) == nil {
+				m.ruleOn(o)
+			}
+			m.knock()
+			return
+		}
+		m.shop.Apply(v.ID, shopifytest.DoTag)
+	}
 }
 
 // meddle lets people do something within a while, now and then, with the order

@@ -225,6 +225,9 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 			l.soon(gone+l.upTo(time.Second), l.clockIsSet)
 		}
 	}
+	if f.status >= 500 && f.effect != never && t.claim != nil && l.chance(0.5) {
+		l.soon(gone+l.upTo(2*time.Second), t.isTakenOut)
+	}
 	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ func (t *task) watch(step string) {
 func (t *task) observe(step string) {
 	switch {
 	case step == "Begin":
-		t.began = t.now
+		t.beginsRightly()
 	case step == "Recover", step == "TakeBack":
 		t.remembersCalls()
 	case step == "Redact":
@@ -110,12 +110,26 @@ func (t *task) observe(step string) {
 	}
 }
 
-// takenBack notes the attempts whose order a redaction has taken from them.
+// takenBack notes the attempts whose order a redaction has taken from them, or must.
 func (w *world) takenBack() {
 	for _, t := range w.tasks {
-		if t.claim != nil && !t.settled && t.delivery().Token != t.claim.Token {
+		if t.claim == nil || t.settled {
+			continue
+		}
+		o, err := w.proc.store.Order(context.Background(), t.claim.DeliveryKey.OrderKey)
+		t.names = t.names || err == nil && !o.RedactedAt.IsZero() && t.claim.Order.RedactedAt.IsZero()
+		if t.delivery().Token != t.claim.Token {
 			t.disturbed, t.revoked = true, true
 		}
+	}
+}
+
+// beginsRightly holds invariant 11: what names somebody who is forgotten is not sent
+// any more.
+func (t *task) beginsRightly() {
+	t.began = t.now
+	if t.names && t.delivery().Token == t.claim.Token {
+		t.fail("11: an attempt at %s begins, and its buyer was forgotten meanwhile", t.reference())
 	}
 }
 

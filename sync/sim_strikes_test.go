@@ -38,6 +38,7 @@ type deeds struct {
 	began     time.Time    // its last call, intent included
 	disturbed bool         // it was paused: its lease may be over
 	revoked   bool         // its lease was ended while it was at work, by a redaction
+	names     bool         // what it has in hand names somebody who was forgotten since
 	before    store.Delivery
 	settled   bool
 	refused   bool           // the ERP has said no to its document
