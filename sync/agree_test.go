@@ -60,7 +60,7 @@ func TestAnOrderOfThePastThatARestoredBackupDoesNotKnowIsFetched(t *testing.T) {
 
 	a.reopen(copied)
 	a.pass(time.Hour)
-	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: store.BySchedule})
+	r, err := a.engine.Reconcile(t.Context(), "acme", deepPass(a.Now()))
 	require.NoError(t, err)
 	require.True(t, r.Balanced(), "%+v", r)
 	require.EqualValues(t, 1, r.Balance.ERP.Orders)

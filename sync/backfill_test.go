@@ -101,7 +101,7 @@ func TestABackfillClaimsNothingButItsWindow(t *testing.T) {
 	run, err := a.engine.StartBackfill(t.Context(), "acme", epoch.Add(-time.Hour), to, "test")
 	require.NoError(t, err)
 	require.Equal(t, store.RunDone, a.carryOn(run).State)
-	r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: store.BySchedule})
+	r, err := a.engine.Reconcile(t.Context(), "acme", deepPass(a.Now()))
 	require.NoError(t, err)
 	require.Empty(t, r.Faults, "%v", a.gaps(later))
 	a.settle()

@@ -123,7 +123,7 @@ func TestOrdersPlacedBeforeGaplessBeganAreLeftOutByTheClockOnly(t *testing.T) {
 	a.deliverWebhooksNot()
 	a.pass(48 * time.Hour)
 	a.reconfigure(func(c *Config) { c.Shops[0].Webhooks = true }) // Gapless begins
-	pass := Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: store.BySchedule}
+	pass := deepPass(a.Now())
 	r, err := a.engine.Reconcile(t.Context(), "acme", pass)
 	require.NoError(t, err)
 	require.True(t, r.Balanced(), "%+v", r)
@@ -205,7 +205,7 @@ func TestOrdersThatABackfillIsToBringInAreNoGaps(t *testing.T) {
 	a.backfiller().step(t.Context())
 	deep := func() Reconciliation {
 		a.pass(5 * time.Minute)
-		r, err := a.engine.Reconcile(t.Context(), "acme", Pass{Kind: store.RunDeep, From: a.Now().Add(-deepest), To: a.Now(), Heal: true, By: store.BySchedule})
+		r, err := a.engine.Reconcile(t.Context(), "acme", deepPass(a.Now()))
 		require.NoError(t, err)
 		require.Empty(t, r.Faults)
 		require.True(t, r.Balanced(), "%+v", r)

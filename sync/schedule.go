@@ -126,7 +126,7 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 		return Pass{}, err
 	}
 	if deep {
-		return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: store.BySchedule}, nil
+		return deepPass(now), nil
 	}
 	from := now.Add(-shop.Reconcile.Window)
 	if since := cmp.Or(state.CompleteThrough, state.BeganAt); !since.IsZero() {
@@ -136,6 +136,11 @@ func (e *Engine) nextPass(ctx context.Context, shop *Shop) (Pass, error) {
 		from = earliest
 	}
 	return Pass{Kind: store.RunReconcile, From: from, To: now, Heal: true, By: store.BySchedule}, nil
+}
+
+// deepPass is the comparison of all that Shopify shows.
+func deepPass(now time.Time) Pass {
+	return Pass{Kind: store.RunDeep, From: now.Add(-deepest), To: now, Heal: true, By: store.BySchedule}
 }
 
 // deepAgain is after how long a deep pass that did not end well is tried again, if

@@ -79,13 +79,10 @@ func (m *mall) changesForTheWorse(v store.OrderView) {
 // isTakenOut tags the order of an attempt until a rule matches, which comes into force
 // where it was not.
 func (t *task) isTakenOut() {
-	v, any := t.someOf(t.reference())
-	if !any {
-		return
-	}
-	m := t.mallOf(v.Shop)
+	m, id := t.mallOf(t.claim.Shop), t.claim.ID
+	defer m.knock()
 	for range 10 {
-		told, there := m.shop.Order(v.ID)
+		told, there := m.shop.Order(id)
 		if !there {
 			return
 		}
@@ -94,10 +91,9 @@ func (t *task) isTakenOut() {
 			if m.rule(o) == nil {
 				m.ruleOn(o)
 			}
-			m.knock()
 			return
 		}
-		m.shop.Apply(v.ID, shopifytest.DoTag)
+		m.shop.Apply(id, shopifytest.DoTag)
 	}
 }
 

@@ -78,6 +78,7 @@ func (t *task) watch(step string) {
 func (t *task) observe(step string) {
 	switch {
 	case step == "Begin":
+		t.began = t.now
 		t.beginsRightly()
 	case step == "Recover", step == "TakeBack":
 		t.remembersCalls()
@@ -95,7 +96,7 @@ func (t *task) observe(step string) {
 	case step == "Complete":
 		t.completeRightly()
 	case step == "Polled":
-		t.polledRightly()
+		t.polledRightly(t.searched)
 	case step == "SaveRun":
 		t.broughtInWhole()
 	case step != "Settle":
@@ -127,7 +128,6 @@ func (w *world) takenBack() {
 // beginsRightly holds invariant 11: what names somebody who is forgotten is not sent
 // any more.
 func (t *task) beginsRightly() {
-	t.began = t.now
 	if t.names && t.delivery().Token == t.claim.Token {
 		t.fail("11: an attempt at %s begins, and its buyer was forgotten meanwhile", t.reference())
 	}

@@ -93,11 +93,10 @@ func (w *world) completeRightly() {
 	}
 }
 
-// polledRightly is called after it was noted how far a shop was polled: no poll
+// polledRightly is called after it was noted how far a poll has come: none
 // looks again at what changed before this one's window, or more than an overlap
 // before the cursor, so that is known here, or noted as a gap, or asked for.
-func (t *task) polledRightly() {
-	w := t.world
+func (w *world) polledRightly(by search) {
 	for _, m := range w.shops {
 		state, err := w.proc.store.Shop(context.Background(), m.name)
 		if err != nil {
@@ -113,8 +112,8 @@ func (t *task) polledRightly() {
 			continue
 		}
 		through := state.PollCursor.Add(-w.mix.overlap)
-		if t.searched.shop == m.name {
-			through = later(through, t.searched.from)
+		if by.shop == m.name {
+			through = later(through, by.from)
 		}
 		for _, told := range m.shop.Orders() {
 			if told.UpdatedAt.Before(through) && !told.UpdatedAt.Before(from) && !w.past[ref(m.name, told.ID)] {
@@ -195,7 +194,7 @@ func (w *world) comparison(m *mall) (r Reconciliation, err error) {
 	done := false
 	w.in(w.mix.settle+time.Minute, func() {
 		w.spawn(w.proc, "audit", func(*task) {
-			r, err = w.proc.engine.Reconcile(w.proc.calls, m.name, w.everything())
+			r, err = w.proc.engine.Reconcile(w.proc.calls, m.name, deepPass(w.clock()))
 		}, func() { done = true })
 	})
 	if !w.until(w.now.Add(time.Hour), func() bool { return done }) {
@@ -345,11 +344,6 @@ func (w *world) replayGap(g store.Gap) {
 	})
 }
 
-// everything is a comparison of all that Shopify shows.
-func (w *world) everything() Pass {
-	return Pass{Kind: store.RunDeep, From: w.clock().Add(-deepest), To: w.clock(), Heal: true, By: store.BySchedule}
-}
-
 // compareAll has everything compared, as somebody would who comes back after
 // trouble: what was deleted in the ERP of older orders is found once a day only.
 func (w *world) compareAll() { w.compare(true) }
@@ -360,7 +354,7 @@ func (w *world) compareOnly() { w.compare(false) }
 func (w *world) compare(heal bool) {
 	for _, m := range w.shops {
 		w.operate("operator", func(ctx context.Context) error {
-			pass := w.everything()
+			pass := deepPass(w.clock())
 			pass.Heal = heal
 			_, err := w.proc.engine.Reconcile(ctx, m.name, pass)
 			return err
