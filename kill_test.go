@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/time/rate"
 
@@ -52,7 +53,7 @@ var moments = []string{
 const lateEffect = 500 * time.Millisecond
 
 func killAgainAndAgain(t *testing.T, s setup, kills int) {
-	k := &killer{random: rand.New(rand.NewPCG(1, 2)), durable: map[string]bool{}}
+	k := &killer{random: rand.New(rand.NewPCG(1, 2)), durable: map[string]bool{}, answered: make(chan struct{})}
 	s.before, s.hook = k.standBeforeERP, k.standBeforeWebhooks
 	s.environ = append(s.environ, "GAPLESS_ERPS__BOOKS__LONGEST_REQUEST=1500ms")
 	s.erp.Latency = 5 * time.Millisecond
@@ -120,44 +121,71 @@ func query(w *world, into any, text string) {
 // killer strikes at the moments it is told to, and remembers what the shop and
 // the ERP saw.
 type killer struct {
-	mu      sync.Mutex
-	random  *rand.Rand
-	moment  string          // the crossing it lies in wait at
-	reached chan struct{}   // closed by the first who comes there
-	struck  chan struct{}   // closed when the blow has fallen
-	durable map[string]bool // webhooks that were answered with 200
-	arrived int             // writing calls that reached the ERP
-	missed  int             // crossings that nobody came by
+	mu       sync.Mutex
+	random   *rand.Rand
+	moment   string          // the crossing it lies in wait at
+	reached  chan struct{}   // closed by the first who comes there
+	struck   chan struct{}   // closed when the blow has fallen
+	durable  map[string]bool // webhooks that were answered with 200
+	arrived  int             // writing calls that reached the ERP
+	answered chan struct{}   // closed, and made anew, when the ERP has answered a request
+	missed   int             // crossings that nobody came by
 }
 
-func (k *killer) within(d time.Duration) time.Duration {
+// some is a number below most.
+func (k *killer) some(most int) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return time.Duration(k.random.Int64N(int64(d)))
+	return k.random.IntN(most)
 }
 
 // strike kills r at the moment.
 func (k *killer) strike(r *run, moment string) {
 	switch moment {
 	case "starting":
-		time.Sleep(k.within(80 * time.Millisecond))
+		r.writes(k.some(40))
 	case "serving":
-		r.ready()
-		time.Sleep(k.within(300 * time.Millisecond))
+		r.ready().writes(k.some(350))
 	case "stopping":
-		r.ready()
-		time.Sleep(k.within(200 * time.Millisecond))
+		r.ready().writes(k.some(240))
 		r.term()
-		time.Sleep(k.within(40 * time.Millisecond))
+		r.writes(k.some(60))
 	default:
-		r.ready()
-		time.Sleep(k.within(100 * time.Millisecond))
+		r.ready().writes(k.some(120))
 		defer k.lieInWait(moment)()
-		if moment == "webhook arrives" { // it is read, checked, queued, committed within some milliseconds
-			time.Sleep(k.within(4 * time.Millisecond))
+		if moment == "webhook arrives" { // it is read, checked, queued, committed
+			r.writes(k.some(20))
 		}
 	}
 	r.kill()
+}
+
+// writes returns when the run has written so many times to the files of its store,
+// or has ended. A start, a commit and a stop are some dozens of writes each, so that a
+// blow falls in the middle of them.
+func (r *run) writes(n int) {
+	w := r.world
+	w.Helper()
+	watcher, err := fsnotify.NewWatcher()
+	require.NoError(w, err)
+	defer watcher.Close()
+	require.NoError(w, watcher.Add(w.dir))
+	giveUp := time.NewTimer(patience)
+	defer giveUp.Stop()
+	for n > 0 {
+		select {
+		case e := <-watcher.Events:
+			if e.Has(fsnotify.Write) {
+				n--
+			}
+		case <-r.ended:
+			return
+		case err := <-watcher.Errors:
+			require.NoError(w, err)
+		case <-giveUp.C:
+			w.Fatalf("%d more writes never came:\n%s", n, r.log)
+		}
+	}
 }
 
 // lieInWait returns when somebody passes the crossing, and holds him there until
@@ -195,6 +223,7 @@ func (k *killer) pass(moment string) (struck bool) {
 
 func (k *killer) standBeforeERP(erp http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer k.answers() // also where it breaks off
 		if r.Method == http.MethodGet {
 			erp.ServeHTTP(w, r)
 			return
@@ -203,10 +232,35 @@ func (k *killer) standBeforeERP(erp http.Handler) http.Handler {
 		k.arrived++
 		k.mu.Unlock()
 		if k.pass("call arrives") { // its caller is dead, and it goes on for a while all the same
-			time.Sleep(k.within(lateEffect))
+			k.outlast(k.some(40))
 		}
 		erp.ServeHTTP(&answering{w, k}, r)
 	})
+}
+
+// outlast returns when the ERP has answered so many further requests, those of the
+// next start, or when no call goes on any more.
+func (k *killer) outlast(requests int) {
+	giveUp := time.NewTimer(lateEffect)
+	defer giveUp.Stop()
+	for range requests {
+		k.mu.Lock()
+		next := k.answered
+		k.mu.Unlock()
+		select {
+		case <-next:
+		case <-giveUp.C:
+			return
+		}
+	}
+}
+
+// answers tells those who wait that the ERP has answered a request.
+func (k *killer) answers() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.answered)
+	k.answered = make(chan struct{})
 }
 
 // answering passes a crossing between what a call did and its answer.

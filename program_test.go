@@ -75,10 +75,10 @@ func oneSentence(t *testing.T, stderr string) string {
 	return stderr
 }
 
-// slowERP answers writes late, and the first one never.
+// slowERP answers writes once it may, and the first one never.
 type slowERP struct {
 	next  http.Handler
-	late  time.Duration
+	may   chan struct{}
 	calls sync.WaitGroup // counted down by each write that arrives
 	hangs atomic.Bool
 }
@@ -95,7 +95,10 @@ func (e *slowERP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	}
-	time.Sleep(e.late)
+	select {
+	case <-e.may:
+	case <-r.Context().Done(): // it goes on all the same
+	}
 	e.next.ServeHTTP(w, r)
 }
 
@@ -103,7 +106,7 @@ func (e *slowERP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answered are recorded, the others are left for the next start to look up, and
 // clients that never finish are cut off.
 func TestSIGTERMDrainsInTimeAndLosesNothing(t *testing.T) {
-	slow := &slowERP{late: 1500 * time.Millisecond}
+	slow := &slowERP{may: make(chan struct{})}
 	const atOnce = 4
 	slow.calls.Add(atOnce)
 	w := newWorld(t, setup{
@@ -122,6 +125,8 @@ func TestSIGTERMDrainsInTimeAndLosesNothing(t *testing.T) {
 
 	slow.calls.Add(1000) // what comes later need not be waited for
 	r.term()
+	require.True(t, r.log.says(t, "stopping", r.ended), "it ended: %s", r.log)
+	close(slow.may)
 	select {
 	case <-r.ended:
 	case <-time.After(10 * time.Second):
