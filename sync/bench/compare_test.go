@@ -122,6 +122,12 @@ func resident(b *testing.B) int64 {
 	return int64(number(fields(b, "/proc/self/statm")[1])) * int64(os.Getpagesize())
 }
 
+// What the server says of keepAndCompare when it begins, and when it has stopped.
+const (
+	comparing = "comparing"
+	atRest    = "at rest"
+)
+
 // keepAndCompare is Gapless with a store of many orders. Told by SIGUSR1, it
 // compares them again and again, until it is told so once more.
 func keepAndCompare(folder string) (keep, error) {
@@ -144,6 +150,7 @@ func keepAndCompare(folder string) (keep, error) {
 		for range told {
 			ctx, stop := context.WithCancel(context.Background())
 			go func() { <-told; stop() }()
+			fmt.Println(comparing)
 			for ctx.Err() == nil {
 				from, to := sides.window()
 				_, err := engine.Reconcile(ctx, "acme", ordersync.Pass{Kind: store.RunDeep, From: from, To: to, By: "bench"})
@@ -151,6 +158,7 @@ func keepAndCompare(folder string) (keep, error) {
 					panic(err)
 				}
 			}
+			fmt.Println(atRest)
 		}
 	}()
 	return ordersync.KeepIn(s), nil
@@ -162,15 +170,17 @@ func keepAndCompare(folder string) (keep, error) {
 func BenchmarkIntakeWhileComparing(b *testing.B) {
 	const turns, long = 20, time.Second
 	pool, p := webhooks(b, 256), start(b, "comparing")
+	tell := func(until string) {
+		require.NoError(b, p.Process.Signal(syscall.SIGUSR1))
+		require.Equal(b, until, p.says(b))
+	}
 	drive(b, prepared, p.address, pool, 64, *span) // warm
 	var alone, beside []float64
 	for range turns {
 		alone = append(alone, drive(b, prepared, p.address, pool, 64, long).rate)
-		require.NoError(b, p.Process.Signal(syscall.SIGUSR1))
-		time.Sleep(long / 10)
+		tell(comparing)
 		beside = append(beside, drive(b, prepared, p.address, pool, 64, long).rate)
-		require.NoError(b, p.Process.Signal(syscall.SIGUSR1))
-		time.Sleep(long / 10)
+		tell(atRest)
 	}
 	fmt.Printf("orders a second alone %s, beside a comparison %s\n", spread(alone, "%.0f"), spread(beside, "%.0f"))
 	target("intake at 64 while a comparison runs, of that without", "at least 0.80", []float64{sum(beside) / sum(alone)})

@@ -232,6 +232,7 @@ type process struct {
 	*exec.Cmd
 	address string
 	folder  string // where it keeps what it keeps
+	stdout  *bufio.Reader
 }
 
 // start starts a server in a process of its own.
@@ -249,10 +250,17 @@ func start(t testing.TB, name string) *process {
 		require.NoError(t, stdin.Close())
 		require.NoError(t, p.Wait())
 	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	p.address = strings.TrimSpace(line)
+	p.stdout = bufio.NewReader(stdout)
+	p.address = p.says(t)
 	return p
+}
+
+// says waits for the next line that the server says.
+func (p *process) says(t testing.TB) string {
+	t.Helper()
+	line, err := p.stdout.ReadString('\n')
+	require.NoError(t, err)
+	return strings.TrimSpace(line)
 }
 
 // memory reads a size from the process's status, as VmHWM or VmRSS, in MiB.
