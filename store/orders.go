@@ -33,7 +33,7 @@ type Order struct {
 	FetchedAt   time.Time // when Shopify was asked for this version by id; zero: a webhook told it
 	CancelledAt time.Time
 	DeletedAt   time.Time
-	RedactedAt  time.Time
+	RedactedAt  time.Time // since when nothing names its buyer
 	FirstSeenAt time.Time
 	EventID     int64
 	Content     []byte // the order in Shopify's terms, JSON; nil where it was not read
@@ -71,7 +71,7 @@ type Refetch struct {
 type Intake struct {
 	Through     int64 // the last event decided
 	At          time.Time
-	Orders      []Wanted
+	Orders      []Wanted // one whose RedactedAt is At turns out to be of a forgotten person
 	Refetches   []Refetch
 	Forget      []int64  // events whose body must not be kept
 	Deleted     []Gap    // orders that Shopify deleted: what each is where its ERP holds a document
@@ -140,10 +140,10 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 				return err
 			}
 		}
-		for _, w := range in.Orders { // what was heard before anybody could tell whose order it is
-			if !w.RedactedAt.IsZero() {
-				if err := errors.Join(forgetHeard(t, w.OrderKey), forgetOffers(t, w.OrderKey, in.At)); err != nil {
-					return err
+		for _, w := range in.Orders {
+			if w.RedactedAt.Equal(in.At) { // nobody could tell before whose order it is
+				if err := forgetPerson(t, w.OrderKey, in.At); err != nil {
+					return fmt.Errorf("forget the buyer of order %d of %s: %w", w.ID, w.Shop, err)
 				}
 			}
 		}

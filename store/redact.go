@@ -157,7 +157,12 @@ func redactOrder(t *tx, k OrderKey, content []byte, now time.Time) error {
 	if err := findBy(t, k, nil); err != nil {
 		return err
 	}
-	// What an attempt has in hand names the person: it must not be sent any more.
+	return forgetPerson(t, k, now)
+}
+
+// forgetPerson removes what was heard and said of an order until now, beside its
+// content. What an attempt has in hand names the person, too: it is not sent any more.
+func forgetPerson(t *tx, k OrderKey, now time.Time) error {
 	if err := t.exec(takeBack+` AND shop = $2 AND order_id = $3`, micros(now), k.Shop, k.ID); err != nil {
 		return err
 	}

@@ -281,7 +281,7 @@ func (b *batch) accept(ev store.Event, o *shopify.Order, content shopify.Content
 		w.CancelledAt = *o.CancelledAt
 	}
 	if redacted {
-		w.RedactedAt = b.at
+		w.RedactedAt = cmp.Or(b.latest[w.OrderKey].RedactedAt, b.at)
 	} else {
 		w.Customer = o.People()
 	}

@@ -2,6 +2,7 @@ package ordersync
 
 import (
 	"bytes"
+	"encoding/json"
 	"net/http"
 	"os"
 	"testing"
@@ -158,6 +159,53 @@ func TestAnAttemptUnderWayDoesNotBringBackAForgottenPerson(t *testing.T) {
 			a.forgotten(k, email)
 		})
 	}
+}
+
+// An order comes without its buyer, who was forgotten already, and is sent; its next
+// version tells whose it is. What the ERP was told is forgotten, and what an attempt
+// has in hand is not sent any more.
+func TestABuyerWhoIsLearntLateIsForgottenByAttemptsToo(t *testing.T) {
+	for name, sent := range map[string]bool{"before the call": false, "after it": true} {
+		t.Run(name, func(t *testing.T) {
+			first := build(t, setup{})
+			k, customer, email := first.person()
+			a := build(t, setup{}) // whose store never heard of the order
+			a.tell("customers/redact", first.shop.CustomersRedact(customer, 1))
+			a.tell("orders/create", withoutBuyer(t, first.shop.REST(k.ID)))
+			l := a.engine.lanes["books"]
+			claims, _ := l.take(t.Context())
+			require.Len(t, claims, 1)
+			attempt := func() { l.attempt(t.Context(), t.Context(), claims[0]) }
+			if sent {
+				attempt()
+				require.Contains(t, string(a.tries(k)[0].Outcome.Exchanges), email)
+			}
+			first.change(k, shopifytest.DoTag)
+			a.pass(time.Second)
+			a.tell("orders/updated", first.shop.REST(k.ID))
+			if !sent {
+				attempt()
+				require.Zero(t, a.writes(k), "the person was sent")
+			}
+			a.forgotten(k, email)
+			a.pass(time.Second)
+			a.send()
+			require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
+			tries := a.tries(k)
+			require.NotNil(t, tries[len(tries)-1].Outcome.Exchanges, "what names nobody is kept")
+			a.forgotten(k, email)
+		})
+	}
+}
+
+// withoutBuyer is an order that does not tell who its customer is.
+func withoutBuyer(t *testing.T, body []byte) []byte {
+	var o map[string]json.RawMessage // ids of 18 digits stay whole
+	require.NoError(t, json.Unmarshal(body, &o))
+	o["customer"] = json.RawMessage("null")
+	body, err := json.Marshal(o)
+	require.NoError(t, err)
+	return body
 }
 
 // The order no longer names the customer whom an older body, in the same batch
