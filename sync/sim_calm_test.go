@@ -148,11 +148,14 @@ func (w *world) standings(documents map[string][]erptest.Document) string {
 	for _, m := range w.shops {
 		for _, told := range m.shop.Orders() {
 			for _, d := range documents[ref(m.name, told.ID)] {
-				content := w.books.holds(d)
-				if d.Cancelled || w.isForgotten(m, m.tells(told)) {
+				worth, content := d.Total.String()+" "+d.Currency, w.books.holds(d)
+				switch {
+				case d.Cancelled: // and nobody reads it any more
+					worth, content = "", ""
+				case w.isForgotten(m, m.tells(told)):
 					content = ""
 				}
-				fmt.Fprintln(&b, d.Ref, d.ID, d.Total, d.Currency, d.Cancelled, content)
+				fmt.Fprintln(&b, d.Ref, d.ID, d.Cancelled, worth, content)
 			}
 		}
 	}

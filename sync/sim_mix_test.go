@@ -44,7 +44,9 @@ type mix struct {
 }
 
 // odds are troubles by name, each with its probability.
-type odds []struct {
+type odds []chance
+
+type chance struct {
 	trouble
 	p float64
 }
@@ -96,6 +98,9 @@ func drawMix(r *rand.Rand) mix {
 	}
 	m.hooks = drawHooks(r)
 	m.asking, m.changing = drawOdds(r, troublesAsking), drawOdds(r, troublesChanging)
+	if r.IntN(4) == 0 { // an effect behind an error is easily overlooked
+		m.changing = append(odds{{madeAllTheSame, 0.3}}, m.changing...)
+	}
 	m.shopAsking, m.shopChange = drawOdds(r, troublesShopify), drawOdds(r, troublesShopifyChanging)
 	m.process = drawOdds(r, processTroubles)
 	for i := range m.process {
@@ -155,10 +160,7 @@ func drawOdds(r *rand.Rand, all []trouble) odds {
 	some := 1 + r.IntN(len(all))
 	var o odds
 	for _, i := range r.Perm(len(all))[:some] {
-		o = append(o, struct {
-			trouble
-			p float64
-		}{all[i], level / float64(some)})
+		o = append(o, chance{all[i], level / float64(some)})
 	}
 	return o
 }

@@ -60,12 +60,15 @@ var troublesAsking = []trouble{
 	{name: "html", status: 200, body: html},
 }
 
+// madeAllTheSame is an error that the other side tells of what it has done.
+var madeAllTheSame = trouble{name: "500 after effect", effect: atOnce, status: 500, body: `{"error":"internal error"}`}
+
 // What may befall one that changes something, beside that.
 var troublesChanging = append([]trouble{
 	{name: "timeout after effect", effect: atOnce, ends: silent},
 	{name: "timeout, late effect", effect: late, ends: silent},
 	{name: "cut, late effect", effect: late, ends: broken},
-	{name: "500 after effect", effect: atOnce, status: 500, body: `{"error":"internal error"}`},
+	madeAllTheSame,
 	{name: "500, late effect", effect: late, status: 500, body: `{"error":"internal error"}`},
 	{name: "html after effect", effect: atOnce, status: 200, body: html},
 	{name: "ok but nothing", status: 200, body: `{"error":"internal error"}`},
@@ -226,7 +229,7 @@ func (l *route) carry(t *task, step string, r *http.Request, body []byte, f trou
 		}
 	}
 	if f.status >= 500 && f.effect != never && t.claim != nil && l.chance(0.5) {
-		l.soon(gone+l.upTo(2*time.Second), t.isTakenOut)
+		l.soon(gone+l.upTo(500*time.Millisecond), t.isTakenOut)
 	}
 	t.reach(during, step)
 	if err := t.wait(r.Context(), gone); err != nil {

@@ -22,6 +22,7 @@ func (t *task) settlesRightly(d store.Delivery) {
 	case store.StateExcluded:
 		t.restsAtNewest(d, t.claim.Order.Version)
 		t.isSo(0)
+		t.staysSo()
 		t.books.leftOut(t.reference())
 	case store.StateDelivered:
 		t.restsAtNewest(d, d.Held)
@@ -58,6 +59,14 @@ func (t *task) restsAtNewest(d store.Delivery, with string) {
 func (t *task) isSo(live int) {
 	if n := len(t.books.ledger.Live(t.reference())); n != live && t.mix.tier != erp.TierC && !t.touched[t.reference()] {
 		t.fail("17: %s is %s, and the ERP holds %d live documents", t.reference(), t.delivery().State, n)
+	}
+}
+
+// staysSo holds invariant 17: an order is not called left out while a call may still
+// make its document.
+func (t *task) staysSo() {
+	if t.books.mayLand(t.reference()) {
+		t.fail("17: %s is left out, and a call for it may still take effect", t.reference())
 	}
 }
 
