@@ -168,9 +168,14 @@ func claimed(t testing.TB, s *Store) Claim {
 // begun notes the intent of an attempt.
 func begun(t testing.TB, s *Store, c Claim) Attempt {
 	t.Helper()
-	a := Attempt{DeliveryKey: c.DeliveryKey, Token: c.Token, Action: ActionDeliver, Ref: "ref", Version: c.Order.Version, BodyHash: "b", StartedAt: s.now()}
+	a := intent(c, ActionDeliver, s.now())
 	require.NoError(t, s.Begin(t.Context(), &a))
 	return a
+}
+
+// intent is that of an attempt which begins at some moment.
+func intent(c Claim, action string, at time.Time) Attempt {
+	return Attempt{DeliveryKey: c.DeliveryKey, Token: c.Token, Action: action, Ref: "ref", Version: c.Order.Version, BodyHash: "b", StartedAt: at}
 }
 
 // deliver walks the one due delivery to delivered.

@@ -142,7 +142,7 @@ func (s *Store) ApplyIntake(ctx context.Context, in Intake) error {
 		}
 		for _, w := range in.Orders {
 			if w.RedactedAt.Equal(in.At) { // nobody could tell before whose order it is
-				if err := forgetPerson(t, w.OrderKey, in.At); err != nil {
+				if err := s.forgetPerson(t, w.OrderKey); err != nil {
 					return fmt.Errorf("forget the buyer of order %d of %s: %w", w.ID, w.Shop, err)
 				}
 			}

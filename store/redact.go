@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // Redaction removes people's data. Ids, hashes, versions and the keys that
@@ -112,9 +111,8 @@ func (s *Store) redactOrders(ctx context.Context, r Redaction, ids []int64) erro
 		return err
 	}
 	return s.writer.apply(ctx, Deliveries, func(t *tx) error {
-		now := s.now() // no earlier: attempts that begin while this waits are older
 		for _, id := range ids {
-			if err := redactOrder(t, OrderKey{r.Shop, id}, contents[id], now); err != nil {
+			if err := s.redactOrder(t, OrderKey{r.Shop, id}, contents[id]); err != nil {
 				return err
 			}
 		}
@@ -145,24 +143,25 @@ func (s *Store) redactedContents(ctx context.Context, r Redaction, ids []int64) 
 }
 
 // redactOrder takes an order whose content is nil for one that is not known.
-func redactOrder(t *tx, k OrderKey, content []byte, now time.Time) error {
+func (s *Store) redactOrder(t *tx, k OrderKey, content []byte) error {
 	if content != nil {
 		if err := t.exec(`UPDATE contents SET content = $1 WHERE shop = $2 AND id = $3`, content, k.Shop, k.ID); err != nil {
-			return err
-		}
-		if err := t.exec(`UPDATE orders SET redacted_at = $1 WHERE shop = $2 AND id = $3`, micros(now), k.Shop, k.ID); err != nil {
 			return err
 		}
 	}
 	if err := findBy(t, k, nil); err != nil {
 		return err
 	}
-	return forgetPerson(t, k, now)
+	return s.forgetPerson(t, k)
 }
 
 // forgetPerson removes what was heard and said of an order until now, beside its
 // content. What an attempt has in hand names the person, too: it is not sent any more.
-func forgetPerson(t *tx, k OrderKey, now time.Time) error {
+func (s *Store) forgetPerson(t *tx, k OrderKey) error {
+	now := s.now() // no earlier: attempts that began while this waited for the writer are older
+	if err := t.exec(`UPDATE orders SET redacted_at = $1 WHERE shop = $2 AND id = $3`, micros(now), k.Shop, k.ID); err != nil {
+		return err
+	}
 	if err := t.exec(takeBack+` AND shop = $2 AND order_id = $3`, micros(now), k.Shop, k.ID); err != nil {
 		return err
 	}

@@ -219,19 +219,25 @@ func TestACallUnderWayWhileItsOrderIsRedactedLeavesNoTranscript(t *testing.T) {
 	require.Empty(t, found(t, s, p))
 }
 
-// The attempt begins while the redaction waits for the writer.
-func TestACallThatBeginsAheadOfTheRedactionLeavesNoTranscript(t *testing.T) {
-	clock := &clock{noon}
-	var meanwhile func()
-	s := open(t, func(o *Options) {
-		o.Now = clock.now
+// busy is a store in which something is done once, while the next write waits for the
+// writer.
+func busy(t *testing.T, c *clock, meanwhile *func()) *Store {
+	return open(t, func(o *Options) {
+		o.Now = c.now
 		o.Step = func(done bool) {
-			if do := meanwhile; do != nil && !done {
-				meanwhile = nil
+			if do := *meanwhile; do != nil && !done {
+				*meanwhile = nil
 				do()
 			}
 		}
 	})
+}
+
+// The attempt begins while the redaction waits for the writer.
+func TestACallThatBeginsAheadOfTheRedactionLeavesNoTranscript(t *testing.T) {
+	clock := &clock{noon}
+	var meanwhile func()
+	s := busy(t, clock, &meanwhile)
 	p := somebody()
 	w := order(1, 1)
 	w.CustomerID, w.Content = 7, []byte(`{}`)
@@ -249,6 +255,30 @@ func TestACallThatBeginsAheadOfTheRedactionLeavesNoTranscript(t *testing.T) {
 	r := settle(c, StateDelivered)
 	r.AttemptID, r.Outcome = a.ID, &Outcome{Result: "created", EndedAt: clock.at, Exchanges: json.RawMessage(`["` + p.Email + `"]`)}
 	require.ErrorIs(t, s.Settle(t.Context(), r), ErrStale)
+	require.Empty(t, found(t, s, p))
+}
+
+// A look-up begins while it waits for the writer that an order turns out to be of a
+// forgotten person.
+func TestALookUpThatBeginsBeforeItsBuyerIsKnownLeavesNoTranscript(t *testing.T) {
+	clock := &clock{noon}
+	var meanwhile func()
+	s := busy(t, clock, &meanwhile)
+	p := somebody()
+	intake(t, s, order(1, 1))
+	c := claimed(t, s)
+	var a Attempt
+	w := order(1, 2)
+	w.CustomerID, w.RedactedAt = 7, clock.at
+	meanwhile = func() {
+		clock.at = clock.at.Add(time.Millisecond)
+		a = intent(c, ActionLookup, clock.at)
+		require.NoError(t, s.Begin(t.Context(), &a))
+	}
+	intake(t, s, w)
+	require.NotZero(t, a.ID)
+	clock.at = clock.at.Add(time.Second)
+	require.NoError(t, s.KeepOutcome(t.Context(), a.ID, Outcome{Result: "found", EndedAt: clock.at, Exchanges: json.RawMessage(`["` + p.Email + `"]`)}))
 	require.Empty(t, found(t, s, p))
 }
 
