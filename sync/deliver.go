@@ -246,7 +246,9 @@ func (a *attempt) begin(action string) (note store.Attempt, release func(), sett
 		return note, nil, a.putBack("")
 	}
 	defer leave()
+	began := a.engine.elapsed.steady()
 	note = a.intent(action)
+	lease := note.Until.Sub(note.StartedAt)
 	if err := a.engine.store.Begin(a.calls, &note); err != nil {
 		return note, nil, a.putBack("the intent could not be stored: " + err.Error())
 	}
@@ -255,12 +257,11 @@ func (a *attempt) begin(action string) (note store.Attempt, release func(), sett
 	if release, err = a.slots.take(ctx); err != nil {
 		return note, nil, a.neverLeft(note)
 	}
-	now := a.engine.now()
-	if now.Add(a.Timeout).After(note.Until) { // it took long to be stored
+	if a.engine.elapsed.steady()-began > lease-a.Timeout { // it took long to be stored
 		release()
 		return note, nil, a.neverLeft(note)
 	}
-	note.StartedAt = now // the call takes as long as the ERP does, without the wait for it
+	note.StartedAt = a.engine.now() // the call takes as long as the ERP does, without the wait for it
 	return note, release, nil
 }
 

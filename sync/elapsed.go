@@ -62,6 +62,13 @@ func (e *elapsed) now() time.Time {
 	return now
 }
 
+// steady is what the clock shows that nobody sets. It may stand still while the machine
+// sleeps.
+func (e *elapsed) steady() time.Duration {
+	_, at := e.read()
+	return at
+}
+
 // look tells both times, and notes a leap of the clock since the last look.
 func (e *elapsed) look() (now time.Time, at time.Duration) {
 	now, at = e.read()

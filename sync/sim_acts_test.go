@@ -75,6 +75,9 @@ func (w *world) change() {
 // changes changes an order. Which of two versions of one second is final is told
 // by our clock: for the second one it must not be ahead.
 func (m *mall) changes(id int64) {
+	if m.tooSoon(id) {
+		return
+	}
 	m.shop.Mutate(id)
 	if m.skew <= 0 && m.chance(0.3) {
 		m.in(m.upTo(900*time.Millisecond), func() {
@@ -83,6 +86,13 @@ func (m *mall) changes(id int64) {
 		})
 	}
 	m.knock()
+}
+
+// tooSoon says that an order may not change once more within its second: Gapless's clock
+// is ahead, and by that the first of the two versions is final.
+func (m *mall) tooSoon(id int64) bool {
+	told, there := m.shop.Order(id)
+	return there && m.skew > 0 && told.UpdatedAt.Truncate(time.Second).Equal(m.now.Truncate(time.Second))
 }
 
 func (w *world) deletes() {

@@ -93,6 +93,9 @@ func (t *task) isTakenOut() {
 			}
 			return
 		}
+		if m.tooSoon(id) {
+			return
+		}
 		m.shop.Apply(id, shopifytest.DoTag)
 	}
 }

@@ -233,6 +233,17 @@ func (a *appliance) atRest() string {
 	return ""
 }
 
+// eventuallyBegun waits for the intent of an attempt.
+func (a *appliance) eventuallyBegun(k store.OrderKey) {
+	a.Helper()
+	a.eventually("its intent is stored", func() string {
+		if len(a.tries(k)) == 0 {
+			return "no intent yet"
+		}
+		return ""
+	})
+}
+
 // eventually waits until check is content, looking when the store has changed,
 // ten times a second at most: a look costs more than most changes.
 func (a *appliance) eventually(what string, check func() string) {
