@@ -3,6 +3,7 @@ package ordersync
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,7 +128,7 @@ func build(t testing.TB, s setup) *appliance {
 	a.config = Config{
 		ERPs: []ERP{{Name: "books", Adapter: a.adapter, Concurrency: s.concurrency, Rate: s.rate, Timeout: s.timeout, Longest: s.longest,
 			RetryFirst: 5 * time.Millisecond, RetryMax: s.retryMax, Circuit: s.circuit}},
-		Rules: rules, Now: s.clock.Now, Log: log,
+		Rules: rules, Now: s.clock.Now, Random: rand.New(rand.NewPCG(1, 1)), Log: log,
 	}
 	if s.clock.speed == 0 {
 		a.config.Steady = s.clock.Steady

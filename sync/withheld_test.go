@@ -160,9 +160,19 @@ func TestAnOrderThatCannotBeFetchedKeepsItsBackoffAndTellsWhy(t *testing.T) {
 	require.Contains(t, a.gap(k).Detail, "503")
 	a.shop.Break(4, shopifytest.Outage{Status: http.StatusServiceUnavailable})
 	a.refetch()
+	turn := a.turn(k)
 	a.poll()
-	require.Empty(t, a.doubts(), "its turn is not brought forward")
+	require.Equal(t, turn, a.turn(k), "it is not brought forward")
 	a.pass(10 * time.Minute)
 	a.settle()
 	a.judge()
+}
+
+// turn is when Shopify is asked next for an order, the only one it is asked for.
+func (a *appliance) turn(k store.OrderKey) time.Time {
+	a.Helper()
+	asked, err := a.store.DueRefetches(a.Context(), k.Shop, a.Now().Add(time.Hour), 2)
+	require.NoError(a, err)
+	require.Len(a, asked, 1)
+	return asked[0].NextAt
 }
