@@ -91,7 +91,7 @@ type Wanted struct {
 	Order
 	ERP        string
 	Background bool // an order of the past, which lets today's go first
-	Supplied   bool // the version that is known, with what Shopify had withheld of it
+	Supplied   bool // the version that is known, now with what Shopify had withheld of it, or without a person who was forgotten
 	// Customer is what the order is to be found by: e-mail addresses and names.
 	// None of it is kept as it is.
 	Customer []string

@@ -181,6 +181,12 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 		o.Redact()
 		content = o.Content()
 		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
+		if seen && known.RedactedAt.IsZero() {
+			if err := b.disown(ctx, known, o.Customer); err != nil {
+				return err
+			}
+			known = b.latest[key]
+		}
 	}
 	lacks, fields := withheld(ev)
 	whole := lacks == ""

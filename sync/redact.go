@@ -1,6 +1,7 @@
 package ordersync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,6 +34,25 @@ func (e *Engine) redact(ctx context.Context, ev store.Event, m message) error {
 	e.metrics.intake(1, 0)
 	e.unpurged.Store(true)
 	e.purge(ctx)
+	return nil
+}
+
+// disown takes the person out of what is known of an order, once it turns out to be
+// of somebody who was forgotten. Its version stays, as with every redaction: the ERP
+// is not called for it.
+func (b *batch) disown(ctx context.Context, known store.Order, buyer *shopify.Customer) error {
+	told, err := b.engine.store.EventHead(ctx, known.EventID)
+	if err != nil {
+		return err
+	}
+	o, err := b.contentOf(ctx, known)
+	if err != nil {
+		return err
+	}
+	o.Redact()
+	o.Customer = cmp.Or(buyer, o.Customer)
+	b.accept(told, o, shopify.Content{JSON: o.Content().JSON, Hash: known.Hash, Version: known.Version}, known.FetchedAt, true)
+	b.wanted[known.OrderKey].Supplied = true
 	return nil
 }
 

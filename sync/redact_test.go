@@ -15,11 +15,20 @@ import (
 	"gapless/store"
 )
 
-// person makes an order of somebody with an email address.
+// person makes an order of somebody with an email address, and brings it to the ERP.
 func (a *appliance) person() (k store.OrderKey, customer int64, email string) {
 	a.Helper()
+	k, customer, email = a.stranger()
+	a.settle()
+	require.Equal(a, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
+	return k, customer, email
+}
+
+// stranger makes an order of somebody with an email address, of which nobody heard yet.
+func (a *appliance) stranger() (k store.OrderKey, customer int64, email string) {
+	a.Helper()
 	for range 100 {
-		k = a.place()
+		k = a.create()
 		told, err := shopify.DecodeRESTOrder(a.shop.REST(k.ID))
 		if err == nil && told.Customer != nil && told.Customer.Email != "" {
 			return k, told.Customer.ID, told.Customer.Email
@@ -193,6 +202,41 @@ func TestABuyerWhoIsLearntLateIsForgottenByAttemptsToo(t *testing.T) {
 			require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
 			tries := a.tries(k)
 			require.NotNil(t, tries[len(tries)-1].Outcome.Exchanges, "what names nobody is kept")
+			a.forgotten(k, email)
+		})
+	}
+}
+
+// Shopify told an order without its buyer, as an app may not read customers; a late
+// webhook tells who it is, and that is somebody who was forgotten.
+func TestABuyerWhomOnlyALateWebhookNamesIsForgotten(t *testing.T) {
+	for name, c := range map[string]struct{ edited, together bool }{
+		"of the same state": {}, "of an older state": {edited: true}, "in one batch": {edited: true, together: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := build(t, setup{})
+			a.shop.Withhold("customer")
+			a.deliverWebhooksNot()
+			k, customer, email := a.stranger()
+			body := a.shop.REST(k.ID)
+			a.tell("customers/redact", a.shop.CustomersRedact(customer, 1))
+			if c.edited {
+				a.pass(time.Minute)
+				a.change(k, shopifytest.DoEdit)
+			}
+			a.poll()
+			if c.together {
+				require.NoError(t, a.engine.Refetch(t.Context(), a.doubts()[0]))
+			} else {
+				a.settle()
+				require.Contains(t, string(a.order(k).Content), email)
+			}
+			a.tell("orders/create", body)
+			a.forgotten(k, email)
+			require.Equal(t, customer, a.customer(k), "a later request finds the order")
+			a.ask(k)
+			a.settle()
+			require.Equal(t, store.StateDelivered, a.delivery(k).State, a.delivery(k).Reason)
 			a.forgotten(k, email)
 		})
 	}
