@@ -178,15 +178,10 @@ func (b *batch) order(ctx context.Context, ev store.Event, o *shopify.Order, con
 	// What was redacted, before or for its customer, must not come back by a late copy.
 	gone := !known.RedactedAt.IsZero() || b.redacted[buyer(ev, o)]
 	if gone {
-		o.Redact()
-		content = o.Content()
-		b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
-		if seen && known.RedactedAt.IsZero() {
-			if err := b.disown(ctx, known, o.Customer); err != nil {
-				return err
-			}
-			known = b.latest[key]
+		if err := b.withoutPerson(ctx, ev, o); err != nil {
+			return err
 		}
+		known, content = b.latest[key], o.Content()
 	}
 	lacks, fields := withheld(ev)
 	whole := lacks == ""

@@ -37,9 +37,20 @@ func (e *Engine) redact(ctx context.Context, ev store.Event, m message) error {
 	return nil
 }
 
-// disown takes the person out of what is known of an order, once it turns out to be
-// of somebody who was forgotten. Its version stays, as with every redaction: the ERP
-// is not called for it.
+// withoutPerson takes the person out of an order as ev tells it and, where nobody
+// could tell before whose order it is, as it is known.
+func (b *batch) withoutPerson(ctx context.Context, ev store.Event, o *shopify.Order) error {
+	o.Redact()
+	b.Forget = append(b.Forget, ev.ID) // again, where the order itself is redacted: it does no harm
+	known, seen := b.latest[store.OrderKey{Shop: ev.Shop, ID: o.ID}]
+	if !seen || !known.RedactedAt.IsZero() {
+		return nil
+	}
+	return b.disown(ctx, known, o.Customer)
+}
+
+// disown has an order stored once more as it is known, without the person. Its version
+// stays, as with every redaction: the ERP is not called for it.
 func (b *batch) disown(ctx context.Context, known store.Order, buyer *shopify.Customer) error {
 	told, err := b.engine.store.EventHead(ctx, known.EventID)
 	if err != nil {
