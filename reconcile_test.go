@@ -49,17 +49,24 @@ func lossy(t *testing.T, d *deaf) *world {
 // brought places n orders and waits until the ERP holds them.
 func (w *world) brought(n int) {
 	w.Helper()
-	w.eventually(w.subscribed)
-	w.eventually(w.polledOnce)
-	w.eventually(w.comparedOnce)
+	w.settledIn()
 	w.placed(n)
 	want := w.expected()
 	w.eventually(func() error { return w.compare(want) })
 	w.eventually(w.atRest)
 }
 
+// settledIn waits for what the start sets going: subscriptions, a poll, a comparison,
+// which would find orders on their way.
+func (w *world) settledIn() {
+	w.Helper()
+	w.eventually(w.subscribed)
+	w.eventually(w.polledOnce)
+	w.eventually(w.comparedOnce)
+}
+
 // comparedOnce says that the first comparison, which the start makes, is not yet
-// over: it would find orders on their way.
+// over.
 func (w *world) comparedOnce() error {
 	var done int
 	query(w, &done, `SELECT count(*) FROM runs WHERE kind = 'deep' AND state = 'done'`)
@@ -176,8 +183,7 @@ func TestASideThatCannotBeReadExitsWithOne(t *testing.T) {
 func TestReconcileIsNotBalancedWhileOrdersAreOnTheWayForTooLong(t *testing.T) {
 	w, books := pullWorld(t, setup{environ: append([]string{"GAPLESS_SHOPS__ACME__RECONCILE__STUCK=1ms"}, rarely...), shop: shopifytest.Options{Zone: time.FixedZone("", 0)}})
 	w.serve()
-	w.eventually(w.subscribed)
-	w.eventually(w.polledOnce)
+	w.settledIn()
 	w.placed(2)
 	w.eventually(func() error {
 		var offered int
