@@ -251,7 +251,7 @@ func TestOrdersAndEventsAreListedAndShown(t *testing.T) {
 	w.eventually(w.atRest)
 	told, _ := w.shop.Order(id)
 
-	require.Regexp(t, `acme +#1001 +\d+ +delivered +`, w.gapless("orders"))
+	require.Regexp(t, `acme +#1001 +\d+ +delivered +\d[\d,]*\.\d\d USD +`, w.gapless("orders"))
 	require.Regexp(t, `(?s)#1001.* intake +new .*deliver to books +created`, w.gapless("orders", "#1001"))
 	var orders []ui.Order
 	require.NoError(t, json.Unmarshal([]byte(w.gapless("orders", "--json", "--state", "delivered")), &orders))

@@ -51,7 +51,7 @@ func (cmd gapsShow) Run(ctx context.Context, p *Program, c *commands) error {
 	}
 	table := newTable(p.Stdout, "ID", "SHOP", "ORDER", "KIND", "STATE", "SINCE", "WORTH", "WHY")
 	for _, g := range gaps {
-		table.row(g.ID, g.Shop, gapAbout(g), g.Kind, g.State, g.Since.Format(time.RFC3339), worth(g), report.CauseText(g.Cause))
+		table.row(g.ID, g.Shop, gapAbout(g), g.Kind, g.State, g.Since.Format(time.RFC3339), report.MoneyText(g.Total, g.Currency), report.CauseText(g.Cause))
 	}
 	return table.flush()
 }

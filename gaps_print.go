@@ -24,12 +24,10 @@ func gapAbout(g store.Gap) string {
 	return "the shop"
 }
 
-func worth(g store.Gap) string { return strings.TrimSpace(g.Total + " " + g.Currency) }
-
 // tellGap tells a gap in a few lines: what is wrong, why, and what happens next.
 func tellGap(w io.Writer, g store.Gap, now time.Time) {
 	line := []string{fmt.Sprintf("%s: %s", printable(gapAbout(g)), report.KindText(g.Kind))}
-	if sum := worth(g); sum != "" {
+	if sum := report.MoneyText(g.Total, g.Currency); sum != "" {
 		line = append(line, sum)
 	}
 	fmt.Fprintf(w, "  %s, %s (gap %d of %s)\n", strings.Join(line, ", "), gapAge(g, now), g.ID, g.Shop)

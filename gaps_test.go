@@ -24,7 +24,7 @@ func TestGapsAreIgnoredAndReplayed(t *testing.T) {
 		require.True(t, w.erp.Delete(fmt.Sprintf("%s-%d", shopName, o.ID)))
 	}
 	w.reconciles(3, "--heal=false")
-	require.Regexp(t, `(?m)^1 +acme +#100\d +missing +open .* it was in the ERP and is no longer there$`, w.gapless("gaps"))
+	require.Regexp(t, `(?m)^1 +acme +#100\d +missing +open +\S+ +\d[\d,]*\.\d\d USD +it was in the ERP and is no longer there$`, w.gapless("gaps"))
 	require.Equal(t, "[]\n", w.gapless("gaps", "--json", "--kind", "stale"))
 
 	w.gapless("gaps", "ignore", "1", "--reason", "settled in cash")

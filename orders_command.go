@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gapless/store"
+	"gapless/sync/report"
 	"gapless/ui"
 )
 
@@ -52,7 +53,7 @@ func (cmd ordersCommand) Run(ctx context.Context, p *Program, c *commands) error
 	}
 	table := newTable(p.Stdout, "SHOP", "ORDER", "ID", "STATE", "TOTAL", "ERP", "ERP REF", "UPDATED", "REASON")
 	for _, v := range views {
-		table.row(v.Shop, v.Name, v.ID, v.Delivery.State, v.Total+" "+v.Currency, v.Delivery.ERP, v.Delivery.ERPRef, v.UpdatedAt.Format(time.RFC3339), v.Delivery.Reason)
+		table.row(v.Shop, v.Name, v.ID, v.Delivery.State, report.MoneyText(v.Total, v.Currency), v.Delivery.ERP, v.Delivery.ERPRef, v.UpdatedAt.Format(time.RFC3339), v.Delivery.Reason)
 	}
 	return table.flush()
 }
@@ -62,7 +63,7 @@ func (cmd ordersCommand) one(ctx context.Context, w io.Writer, s *store.Store, v
 	if cmd.JSON {
 		return oneAsJSON(ctx, w, s, v)
 	}
-	fmt.Fprintf(w, "%s %s (%d), %s %s, updated %s\n", v.Shop, printable(v.Name), v.ID, v.Total, v.Currency, v.UpdatedAt.Format(time.RFC3339))
+	fmt.Fprintf(w, "%s %s (%d), %s, updated %s\n", v.Shop, printable(v.Name), v.ID, report.MoneyText(v.Total, v.Currency), v.UpdatedAt.Format(time.RFC3339))
 	fmt.Fprintf(w, "  %s: %s, wanted %s, held %s\n", v.Delivery.ERP, v.Delivery.State, v.Delivery.Wanted, v.Delivery.Held)
 	if v.Delivery.Reason != "" {
 		fmt.Fprintf(w, "  %s\n  %s\n", printable(v.Delivery.Reason), printable(v.Delivery.Hint))

@@ -156,15 +156,6 @@ func span(d time.Duration) string {
 	return report.Span(d)
 }
 
-// money is an amount with its currency's digits; empty where there is none.
-func money(amount, currency string) string {
-	d, err := decimal.NewFromString(amount)
-	if err != nil {
-		return ""
-	}
-	return report.Money{Currency: currency, Amount: d}.String()
-}
-
 func number(n int64) string { return humanize.Comma(n) }
 
 // plural is "1 order" or "2 orders".

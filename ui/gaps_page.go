@@ -89,7 +89,7 @@ func gapsPage(v *visit) (view, error) {
 
 func gapRowOf(g store.Gap, c clock) gapRow {
 	r := gapRow{ID: g.ID, Name: gapName(g), Shop: g.Shop, Path: fmt.Sprintf("/gaps/%d", g.ID), Kind: report.KindText(g.Kind), Cause: c.tell(report.CauseText(g.Cause)),
-		Amount: money(g.Total, g.Currency), Badge: gapStates[g.State], Since: c.at(g.Since), Live: g.State != store.GapClosed}
+		Amount: report.MoneyText(g.Total, g.Currency), Badge: gapStates[g.State], Since: c.at(g.Since), Live: g.State != store.GapClosed}
 	switch g.State {
 	case store.GapClosed:
 		r.Ended = "after " + span(g.ClosedAt.Sub(g.Since)) + ", " + report.WayText(g.HealedBy)

@@ -11,6 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"gapless/store"
+	"gapless/sync/report"
 )
 
 // sheet is what the page shows of a neutral order.
@@ -211,7 +212,7 @@ func differs(l sheetLine, d DocumentLine, bare bool) string {
 
 // pieces is "2 for 12.50 EUR".
 func pieces(quantity decimal.Decimal, amount, currency string) string {
-	worth := money(amount, currency)
+	worth := report.MoneyText(amount, currency)
 	if worth == "" {
 		return quantity.String()
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gapless/store"
+	"gapless/sync/report"
 )
 
 type orderBody struct {
@@ -147,7 +148,7 @@ func sidesOf(o store.Order, d store.Delivery, c clock) []side {
 	}
 	held, total := "nothing seen there yet", ""
 	if d.Present {
-		held, total = "there", money(d.ERPTotal, o.Currency)
+		held, total = "there", report.MoneyText(d.ERPTotal, o.Currency)
 	}
 	if d.ERPRef != "" {
 		held = short(d.ERPRef, 60)
@@ -158,7 +159,7 @@ func sidesOf(o store.Order, d store.Delivery, c clock) []side {
 	}
 	sides := []side{
 		{"Document", o.Name, held, !d.Present && d.State != store.StateExcluded && o.CancelledAt.IsZero()},
-		{"Total", money(o.Total, o.Currency), total, total != "" && !amount(o.Total).Equal(amount(d.ERPTotal)) && o.CancelledAt.IsZero()},
+		{"Total", report.MoneyText(o.Total, o.Currency), total, total != "" && !amount(o.Total).Equal(amount(d.ERPTotal)) && o.CancelledAt.IsZero()},
 		{"Version", c.version(o.Version), version, d.Held != o.Version && d.State != store.StateExcluded},
 	}
 	if !o.CancelledAt.IsZero() {

@@ -112,7 +112,7 @@ func ordersPage(v *visit) (view, error) {
 		return view{}, err
 	}
 	for _, o := range views {
-		body.Rows = append(body.Rows, orderRow{Name: short(o.Name, 60), Path: orderPath(o.Shop, o.ID), Shop: v.shopShown(o.Shop), Amount: money(o.Total, o.Currency), ERPRef: short(o.Delivery.ERPRef, 60), InERP: v.erpDocument(o.Delivery),
+		body.Rows = append(body.Rows, orderRow{Name: short(o.Name, 60), Path: orderPath(o.Shop, o.ID), Shop: v.shopShown(o.Shop), Amount: report.MoneyText(o.Total, o.Currency), ERPRef: short(o.Delivery.ERPRef, 60), InERP: v.erpDocument(o.Delivery),
 			Badge: orderBadge(o.Order, o.Delivery), Reason: short(o.Delivery.Reason, 160), Placed: clocks(o.Shop).at(o.CreatedAt), Test: o.Test})
 	}
 	body.More = body.Query != "" && len(views) == perPage

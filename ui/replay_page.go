@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gapless/store"
+	"gapless/sync/report"
 )
 
 // chosen are the gaps or orders that somebody acts on.
@@ -198,7 +199,7 @@ func (v *visit) compareNow(ctx context.Context, k store.OrderKey) (*sides, error
 		return nil, nil
 	}
 	c := v.clock(shop)
-	s := &sides{Shopify: money(o.Total, o.Currency) + ", as of " + c.version(o.Version)}
+	s := &sides{Shopify: report.MoneyText(o.Total, o.Currency) + ", as of " + c.version(o.Version)}
 	for _, d := range documents {
 		s.ERP = append(s.ERP, d.told(c))
 	}
@@ -221,7 +222,7 @@ func (v *visit) linesApart(ctx context.Context, k store.OrderKey, d Document) *l
 func (d Document) told(c clock) string {
 	parts := []string{d.ID}
 	if d.Total != "" {
-		parts = append(parts, money(d.Total, d.Currency))
+		parts = append(parts, report.MoneyText(d.Total, d.Currency))
 	}
 	if d.Version != "" {
 		parts = append(parts, "as of "+c.version(d.Version))

@@ -26,8 +26,10 @@ func TestMoneyIsWrittenWithItsCurrencysDecimals(t *testing.T) {
 	} {
 		m := Money{c.currency, d(c.amount)}
 		require.Equal(t, c.people, m.String())
+		require.Equal(t, c.people, MoneyText(c.amount, c.currency))
 		require.Equal(t, c.machines, digits(c.currency, m.Amount))
 	}
+	require.Empty(t, MoneyText("", "EUR"))
 }
 
 // anyTally draws up to four currencies, each perhaps several times.

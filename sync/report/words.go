@@ -179,6 +179,15 @@ func (m Money) String() string {
 	return sign + humanize.BigComma(whole) + fraction + " " + plain(m.Currency, mostCode)
 }
 
+// MoneyText is an amount, decimal, for people: "23,410.20 EUR"; empty where there is none.
+func MoneyText(amount, currency string) string {
+	d, err := decimal.NewFromString(amount)
+	if err != nil {
+		return ""
+	}
+	return Money{Currency: currency, Amount: d}.String()
+}
+
 // digits is the amount for machines, 23410.20: as many decimals as the currency
 // has, and more only where the amount has more.
 func digits(of string, amount decimal.Decimal) string {
